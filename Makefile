@@ -1,0 +1,55 @@
+# The two commands of the README: `make demo` and `make test`. Both set up what they need.
+# Needs Python 3.11 or newer, pip and make; PYTHON=... picks another interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+LOCK = requirements/lock.txt
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check format docs bench bench-gateway lock wheel clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22
+
+# A virtual environment without ensurepip, filled by the outer pip: works where Debian leaves python3-venv out.
+$(BIN)/python:
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/.demo: $(BIN)/python $(LOCK) pyproject.toml
+	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check -c $(LOCK) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python $(LOCK) pyproject.toml
+	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check -c $(LOCK) -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## plan, run, meter, bill and report the two-site example with emulated engines
+	$(BIN)/python examples/two-sites/demo.py --out out/demo
+
+test: $(VENV)/.dev ## set up and run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## formatting, lint, types, order of imports, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/house
+
+format: $(VENV)/.dev ## rewrite files as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev ## make the generated pages and schemas again
+	$(BIN)/python tools/docs/generate.py
+
+bench-gateway: $(VENV)/.dev ## the gateway beside its peers, on this machine
+	$(BIN)/python bench/gateway/run.py
+
+lock: $(VENV)/.dev ## pin again what pyproject.toml allows
+	$(BIN)/python tools/lock.py
+
+wheel: $(VENV)/.dev ## build dist/*.whl
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean: ## remove everything that make makes
+	rm -rf $(VENV) out dist build

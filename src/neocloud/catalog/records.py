@@ -1,0 +1,238 @@
+"""What the catalog holds. A figure travels with its unit, source, date and grade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Grade(StrEnum):
+    """How a figure is known, best first."""
+
+    MEASURED = "measured"
+    PUBLISHED = "published"  # a data sheet, a filing, a price list, a regulator's table
+    DERIVED = "derived"  # computed from other figures; the note says how
+    ASSUMED = "assumed"  # nobody published it; the note says why this value
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where figures come from."""
+
+    key: str
+    title: str
+    licence: str
+    date: str
+    changed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number with its origin; `value` is None where nobody has published it."""
+
+    value: float | None
+    unit: str
+    source: str
+    date: str
+    grade: Grade
+    note: str = ""
+
+    def known(self, what: str) -> float:
+        """The value, or `MissingFigureError` naming `what` is missing."""
+        if self.value is None:
+            raise MissingFigureError(f"{what} is not known ({self.note or self.source})")
+        return self.value
+
+
+class CatalogError(ValueError):
+    """Something asked of the catalog that it does not hold; `nearest` are the closest names."""
+
+    def __init__(self, message: str, nearest: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.nearest = nearest
+
+
+class MissingFigureError(CatalogError):
+    """A figure that a computation needs and that no source gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """One kind of accelerator as sold in a node. Rates are dense and one way."""
+
+    key: str
+    name: str
+    maker: str
+    year: int
+    memory_bytes: Figure
+    memory_bytes_per_s: Figure
+    flops: Mapping[str, Figure]
+    """Dense FLOP/s by number format: `bf16`, `fp8`, `fp4`."""
+    scale_up_bytes_per_s: Figure
+    """Bandwidth of one accelerator into its fabric, one way."""
+    scale_up_domain: int
+    """Accelerators that share the fabric."""
+    full_mesh: bool
+    """True where each pair has only its own link (AMD): n accelerators use (n-1)/7 of the rate."""
+    tdp_w: Figure
+    node_accelerators: int
+    node_power_w: Figure
+    """Whole node at its published maximum, shared by `node_accelerators`."""
+    capex_usd: Figure
+    """Bought and installed, with its share of server, network and storage; per accelerator."""
+
+
+class AttentionKind(StrEnum):
+    """Which past tokens a layer's attention reads."""
+
+    FULL = "full"
+    SLIDING = "sliding"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGroup:
+    """Layers of one shape.
+
+    Attributes:
+        count: how many.
+        attention: which past tokens they read.
+        window: tokens that sliding attention keeps; 0 for full attention.
+        attention_parameters: weights of the query, key, value and output projections, a layer.
+        dense_parameters: weights of the dense or shared feed-forward part and the router, a layer.
+        experts: routed experts; 0 for a dense layer.
+        experts_per_token: of them, how many one token visits.
+        expert_parameters: weights of one expert.
+    """
+
+    count: int
+    attention: AttentionKind
+    window: int
+    attention_parameters: int
+    dense_parameters: int
+    experts: int
+    experts_per_token: int
+    expert_parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a model's own `config.json` says that cost and speed depend on."""
+
+    name: str
+    model_type: str
+    hidden: int
+    layers: tuple[LayerGroup, ...]
+    query_heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    embedding_parameters: int
+    """Input embedding: stored, only gathered from."""
+    head_parameters: int
+    """Output projection: read in every step; 0 extra storage where `tied`."""
+    tied: bool
+    max_context: int
+    checkpoint_precision: str
+    """Number format of the layers' weights as published: bf16, fp8, mxfp4, ..."""
+    attention_precision: str
+    """Number format of what the checkpoint leaves unconverted (attention, embedding, head)."""
+
+    @property
+    def layer_count(self) -> int:
+        """Layers of all groups."""
+        return sum(group.count for group in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """All weights, embedding and head counted once where tied."""
+        inside = sum(
+            g.count
+            * (g.attention_parameters + g.dense_parameters + g.experts * g.expert_parameters)
+            for g in self.layers
+        )
+        return inside + self.embedding_parameters + (0 if self.tied else self.head_parameters)
+
+    @property
+    def active_parameters(self) -> int:
+        """Weights that one token's forward pass multiplies with, head included."""
+        inside = sum(
+            g.count
+            * (
+                g.attention_parameters
+                + g.dense_parameters
+                + g.experts_per_token * g.expert_parameters
+            )
+            for g in self.layers
+        )
+        return inside + self.head_parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Metro:
+    """A metropolitan area: where users are, or where data centers stand."""
+
+    key: str
+    name: str
+    country: str
+    latitude: float
+    longitude: float
+    region: str
+    internet_users: int
+    """Weight for demand that follows people online."""
+    dc_market: bool
+    """True for the places where data-center space is bought; only these can hold a site."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """Round-trip time between two metros, without the last mile."""
+
+    ms: float
+    how: str
+    """measured, neighbour (nearest measured pair, corrected), model, or assumed (one metro)."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetroPower:
+    """What power costs and emits at a metro."""
+
+    metro: str
+    price_per_mwh: Figure
+    currency: str
+    """Of `price_per_mwh`; empty where no price is known."""
+    carbon_g_per_kwh: Figure
+    carbon_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Requests of a real service: when each arrived and how long it was."""
+
+    key: str
+    arrival_s: NDArray[np.float64]
+    input_tokens: NDArray[np.int64]
+    output_tokens: NDArray[np.int64]
+    source: str
+
+    def mean_input(self) -> float:
+        """Mean prompt length, tokens."""
+        return float(self.input_tokens.mean())
+
+    def mean_output(self) -> float:
+        """Mean answer length, tokens."""
+        return float(self.output_tokens.mean())
+
+
+@dataclass(frozen=True, slots=True)
+class DailyShape:
+    """Demand by hour of the day, mean 1, in the user's local time."""
+
+    key: str
+    by_local_hour: tuple[float, ...]
+    source: str
+    note: str

@@ -1,0 +1,129 @@
+"""What the ledger keeps: who was admitted, what they used, what was held, what energy it took.
+
+Times are nanoseconds since the epoch, UTC. No record holds a prompt or an answer.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+SCHEMA = "neocloud.ledger/1"
+
+
+class Status(StrEnum):
+    """How an admitted request ended. Refused requests leave no record."""
+
+    COMPLETED = "completed"
+    ABORTED = "aborted"  # the client went away
+    FAILED = "failed"  # no engine answered, or one broke off
+    INTERRUPTED = "interrupted"  # the gateway died; closed at its next start
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """A request let in. Closed by exactly one `UsageEvent` of the same `request_id`."""
+
+    request_id: str
+    admitted_ns: int
+    tenant: str
+    key_id: str
+    model: str
+    user_metro: str
+    prompt_bytes: int
+    max_output_tokens: int
+    """The most this request may generate: its own limit, or the one set for it."""
+    price_version: str = ""
+
+
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What one admitted request used, once and for all.
+
+    Attributes:
+        request_id: UUIDv7 made at admission; the same for all attempts.
+        tenant: tenant id.
+        key_id: public part of the API key.
+        model: model key as the tenant asked for it.
+        site: where it was served; empty if no replica took it.
+        pool: pool key.
+        replica: `site/pool/model/ordinal`.
+        accelerator: accelerator key.
+        engine: kind of engine that answered.
+        user_metro: where the caller said it is; empty if unknown.
+        input_tokens: prompt tokens by the engine's count, cached ones included.
+        cached_tokens: of them, found in the engine's prefix cache.
+        output_tokens: generated tokens by the engine's count.
+        admitted_ns: when it was admitted; decides the billing period.
+        first_token_ns: when its first token passed the gateway; 0 if none did.
+        finished_ns: when it ended.
+        status: how it ended.
+        attempts: replicas tried.
+        streamed: True if the answer was sent as a stream.
+        estimated: True if a token count is ours, not the engine's.
+        emulated: True if an emulated engine answered; such use is never invoiced as real.
+        price_version: hash of the price plan in force at admission; empty before pricing.
+    """
+
+    request_id: str
+    tenant: str
+    key_id: str
+    model: str
+    site: str
+    pool: str
+    replica: str
+    accelerator: str
+    engine: str
+    user_metro: str
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    admitted_ns: int
+    first_token_ns: int
+    finished_ns: int
+    status: Status
+    attempts: int
+    streamed: bool
+    estimated: bool
+    emulated: bool
+    price_version: str = ""
+
+
+class AllocationEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Accelerators held by one replica or reservation over a span of time.
+
+    `event_id` is `holder@start_ns`: writing the same span again changes nothing. `busy_s` is the
+    part of the span in which the engine ran a step, summed over the accelerators; None where the
+    engine does not tell.
+    """
+
+    event_id: str
+    start_ns: int
+    end_ns: int
+    site: str
+    pool: str
+    model: str
+    tenant: str
+    holder: str
+    accelerator: str
+    accelerators: int
+    purpose: str
+    busy_s: float | None
+    emulated: bool
+
+
+class EnergyEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Energy that a site used over a span of time, at the site's meter (PUE included).
+
+    `modelled` is True where a model, not a meter, gave the figure.
+    """
+
+    event_id: str
+    start_ns: int
+    end_ns: int
+    site: str
+    pool: str
+    model: str
+    holder: str
+    kwh: float
+    modelled: bool
+    emulated: bool
