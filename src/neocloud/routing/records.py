@@ -16,12 +16,12 @@ class ReplicaState(msgspec.Struct, kw_only=True):
         in_flight: requests that this router has sent and that have not ended.
         running: requests that generate, as the engine said `age_s` ago.
         waiting: requests that wait in the engine, as it said `age_s` ago.
-        kv_usage: share of its KV cache in use, as it said `age_s` ago.
-        age_s: age of the three figures above.
-        max_batch: sequences that may run at once.
-        service_s: time that a request of mean length takes at the planned load.
-        weight: share of its model's requests that the plan gives it.
-        cost: cost of one request of mean length, in the cloud's currency.
+        kv_usage: share of its KV cache in use, as it said `age_s` ago, 0 to 1.
+        age_s: age of the three figures above; infinite if the engine never told.
+        target_concurrency: requests inside it at the most that its plan gives it.
+        prefill_s: time to first token of an idle replica.
+        service_s: time a request of mean length stays at the planned load.
+        cost: what one request of mean length costs there, in the cloud's currency.
     """
 
     replica: str
@@ -32,10 +32,10 @@ class ReplicaState(msgspec.Struct, kw_only=True):
     running: int = 0
     waiting: int = 0
     kv_usage: float = 0.0
-    age_s: float = 0.0
-    max_batch: int = 256
-    service_s: float = 1.0
-    weight: float = 1.0
+    age_s: float = float("inf")
+    target_concurrency: float = 64.0
+    prefill_s: float = 0.05
+    service_s: float = 2.0
     cost: float = 0.0
 
 
@@ -44,41 +44,44 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: model key.
-        rtt_ms_by_site: round trip of the caller to each site; a site that is missing is not
-            reachable.
+        rtt_s_by_site: round trip of the caller to each site, seconds; a site that is missing
+            counts as `unknown_rtt_s` away.
         allowed_sites: the tenant's hard limit; None allows all.
         excluded: replicas that were tried and failed.
-        ttft_budget_s: time to first token that the model's objective allows.
+        ttft_budget_s: time to first token that the model's objective allows, network included.
+        unknown_rtt_s: round trip assumed where none is known.
     """
 
     model: str
-    rtt_ms_by_site: dict[str, float]
+    rtt_s_by_site: dict[str, float]
     allowed_sites: frozenset[str] | None = None
     excluded: frozenset[str] = frozenset()
     ttft_budget_s: float = 1.0
+    unknown_rtt_s: float = 0.0
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A replica that was scored, and why it scored so; lower is better."""
+    """A site's best replica, and why it scored so; lower is better.
 
-    index: int
+    `score` = `cost` relative to the cheapest candidate + lateness + overload, see `kernels`.
+    """
+
     replica: str
     score: float
     rtt_s: float
     queue_s: float
-    pressure: float
+    occupancy: float
     cost: float
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the request goes: `index` into the states given, and the scored candidates."""
+    """Where the request goes: `index` into the states given."""
 
     index: int
     replica: str
-    candidates: tuple[Candidate, ...]
 
 
 class NoReplica(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing may take the request; `reason` is for the operator."""
+    """Nothing may take the request; `reason` says which rule left nothing."""
 
     reason: str
