@@ -1,4 +1,4 @@
-"""The routing policy on plain numbers: one source, run as Python by the gateway, compiled by a twin.
+"""The routing policy on plain numbers: run as Python by the gateway, compiled by a twin.
 
 Terms of a replica's score (lower is better), each without unit:
 

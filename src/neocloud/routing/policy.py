@@ -1,4 +1,7 @@
-"""Which site and replica takes a request: site first, then the replica in it."""
+"""Which site and replica takes a request: site and pool first, then the replica in it.
+
+Replicas of one model in one pool are alike, so only the least occupied of each pool is scored.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ def _occupancy(state: ReplicaState) -> float:
     )
 
 
-def _best_by_site(
+def _best_by_pool(
     states: Sequence[ReplicaState], request: RouteRequest
-) -> dict[str, tuple[float, int]]:
-    """For each permitted site its least occupied replica, as (occupancy, index)."""
-    best: dict[str, tuple[float, int]] = {}
+) -> dict[tuple[str, str], tuple[float, int]]:
+    """For each pool of a permitted site its least occupied replica, as (occupancy, index)."""
+    best: dict[tuple[str, str], tuple[float, int]] = {}
     for index, state in enumerate(states):
         if state.model != request.model or not state.healthy:
             continue
@@ -32,20 +35,21 @@ def _best_by_site(
         if request.excluded and state.replica in request.excluded:
             continue
         occupied = _occupancy(state)
-        known = best.get(state.site)
+        place = (state.site, state.pool)
+        known = best.get(place)
         if known is None or occupied < known[0]:
-            best[state.site] = (occupied, index)
+            best[place] = (occupied, index)
     return best
 
 
 def candidates(states: Sequence[ReplicaState], request: RouteRequest) -> tuple[Candidate, ...]:
-    """Each permitted site's best replica with its score, cheapest score first."""
-    best = _best_by_site(states, request)
+    """Each permitted pool's best replica with its score, cheapest score first."""
+    best = _best_by_pool(states, request)
     if not best:
         return ()
     cheapest = min(states[index].cost for _, index in best.values())
     found = []
-    for site, (occupied, index) in best.items():
+    for (site, _), (occupied, index) in best.items():
         state = states[index]
         rtt_s = request.rtt_s_by_site.get(site, request.unknown_rtt_s)
         queue_s = kernels.queue_seconds(occupied, state.service_s)
@@ -76,7 +80,7 @@ def choose(states: Sequence[ReplicaState], request: RouteRequest) -> Choice | No
     A tenant's `allowed_sites` is a hard limit: nothing outside it is ever chosen. Equal scores go
     to the lower index, so the same states give the same choice.
     """
-    best = _best_by_site(states, request)
+    best = _best_by_pool(states, request)
     if not best:
         return NoReplica(reason=_why_none(states, request))
     if len(best) == 1:
@@ -84,7 +88,7 @@ def choose(states: Sequence[ReplicaState], request: RouteRequest) -> Choice | No
         return Choice(index=index, replica=states[index].replica)
     cheapest = min(states[index].cost for _, index in best.values())
     chosen, lowest = -1, float("inf")
-    for site, (occupied, index) in best.items():
+    for (site, _), (occupied, index) in best.items():
         state = states[index]
         value = kernels.score(
             state.cost,

@@ -11,6 +11,7 @@ class ReplicaState(msgspec.Struct, kw_only=True):
     Attributes:
         replica: id `site/pool/model/ordinal`.
         site: site key.
+        pool: pool key; replicas of one model in one pool are alike.
         model: model key.
         healthy: False while it takes no new requests.
         in_flight: requests that this router has sent and that have not ended.
@@ -26,6 +27,7 @@ class ReplicaState(msgspec.Struct, kw_only=True):
 
     replica: str
     site: str
+    pool: str
     model: str
     healthy: bool = True
     in_flight: int = 0
@@ -61,7 +63,7 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A site's best replica, and why it scored so; lower is better.
+    """A pool's best replica, and why it scored so; lower is better.
 
     `score` = `cost` relative to the cheapest candidate + lateness + overload, see `kernels`.
     """
