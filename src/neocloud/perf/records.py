@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,42 +78,87 @@ class StepTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What one replica is asked: mean lengths of the requests, tokens."""
+    """Lengths of the requests that a replica is asked, tokens.
+
+    Attributes:
+        input_tokens: mean prompt length.
+        output_tokens: mean answer length.
+        context_tokens: mean tokens a generating sequence attends to; None means prompt plus half
+            of the answer. Where lengths vary, long answers count more: E[O (I + O / 2)] / E[O].
+        input_cv2: squared coefficient of variation of the prompt length.
+        input_at_percentile: prompt length at the objective's percentile; None means the mean.
+    """
 
     input_tokens: float
     output_tokens: float
-    cached_tokens: float = 0.0
+    context_tokens: float | None = None
+    input_cv2: float = 0.0
+    input_at_percentile: float | None = None
+
+    @property
+    def context(self) -> float:
+        """Mean tokens that a generating sequence attends to."""
+        if self.context_tokens is not None:
+            return self.context_tokens
+        return self.input_tokens + self.output_tokens / 2.0
+
+    @property
+    def long_input(self) -> float:
+        """Prompt length at the objective's percentile."""
+        return self.input_tokens if self.input_at_percentile is None else self.input_at_percentile
 
 
 class Steady(msgspec.Struct, frozen=True, kw_only=True):
-    """Steady state of one replica.
+    """Steady state of one replica, or arrays of them.
 
     Attributes:
         requests_per_s: completed requests.
         concurrency: requests inside the replica, waiting and running, mean.
         decode_batch: sequences that generate at once, mean.
         ttft_s: time to the first token, mean.
+        ttft_s_at_percentile: the same at the percentile asked for.
         tpot_s: time per output token after the first, mean.
+        tpot_s_at_percentile: the same at the percentile asked for.
         busy: share of time in which a step runs.
-        energy_j_per_s: power of the replica's accelerators and their share of the hosts, watts.
+        watts: mean power of the replica, its share of the hosts included, PUE not.
+        fits: True where the KV cache and the batch limit hold what the percentile needs.
     """
 
-    requests_per_s: float
-    concurrency: float
-    decode_batch: float
-    ttft_s: float
-    tpot_s: float
-    busy: float
-    energy_j_per_s: float
+    requests_per_s: Any
+    concurrency: Any
+    decode_batch: Any
+    ttft_s: Any
+    ttft_s_at_percentile: Any
+    tpot_s: Any
+    tpot_s_at_percentile: Any
+    busy: Any
+    watts: Any
+    fits: Any
+
+
+class PrefillAttention(msgspec.Struct, frozen=True, kw_only=True):
+    """Prefill attention of one step in closed form: FLOPs over a rate that grows with length."""
+
+    flops_per_pair: float
+    flops_per_window_pair: float
+    window: float
+    flops_per_s: float
+    half_tokens: float
+    watts: float
+    """Power of the replica while it runs."""
 
 
 class StepTableData(msgspec.Struct, frozen=True, kw_only=True):
-    """A `StepTable` laid down: axes, values in seconds and joules, and what it was made for."""
+    """A `StepTable` laid down: axes, values, and what they leave out.
 
-    decode_batch: NDArray[np.float64]
-    context_tokens: NDArray[np.float64]
-    prefill_tokens: NDArray[np.float64]
-    seconds: NDArray[np.float64]
-    joules: NDArray[np.float64]
-    prefill_past_seconds: float
+    `seconds` and `joules` are flat, of shape (decode_batch, mean context, prefill tokens), of the
+    whole replica, without prefill attention.
+    """
+
+    decode_batch: tuple[float, ...]
+    mean_context: tuple[float, ...]
+    prefill_tokens: tuple[float, ...]
+    seconds: tuple[float, ...]
+    joules: tuple[float, ...]
+    attention: PrefillAttention
     idle_watts: float
