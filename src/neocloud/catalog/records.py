@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # what only plans or checks a file should not pay for loading numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Grade(StrEnum):
@@ -17,6 +19,7 @@ class Grade(StrEnum):
     PUBLISHED = "published"  # a data sheet, a filing, a price list, a regulator's table
     DERIVED = "derived"  # computed from other figures; the note says how
     ASSUMED = "assumed"  # nobody published it; the note says why this value
+    UNKNOWN = "unknown"  # there is no value; the note says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,15 @@ class LayerGroup:
         count: how many.
         attention: which past tokens they read.
         window: tokens that sliding attention keeps; 0 for full attention.
-        attention_parameters: weights of the query, key, value and output projections, a layer.
-        dense_parameters: weights of the dense or shared feed-forward part and the router, a layer.
+        attention_parameters: weights of the query, key, value and output projections, a layer,
+            with their biases.
+        dense_parameters: weights of the dense or shared feed-forward part and the router, a layer,
+            with their biases.
         experts: routed experts; 0 for a dense layer.
         experts_per_token: of them, how many one token visits.
-        expert_parameters: weights of one expert.
+        expert_parameters: weights of one expert, with its biases.
+        norm_parameters: scales of the layer's norms and attention sinks, a layer: stored, too few
+            to cost time.
     """
 
     count: int
@@ -116,6 +123,7 @@ class LayerGroup:
     experts: int
     experts_per_token: int
     expert_parameters: int
+    norm_parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,11 @@ class Architecture:
     checkpoint_precision: str
     """Number format of the layers' weights as published: bf16, fp8, mxfp4, ..."""
     attention_precision: str
-    """Number format of what the checkpoint leaves unconverted (attention, embedding, head)."""
+    """Number format of the attention projections: `checkpoint_precision` unless left out."""
+    head_precision: str = "bf16"
+    """Number format of embedding and head, which checkpoints leave unconverted."""
+    norm_parameters: int = 0
+    """Scales of the norm before the head."""
 
     @property
     def layer_count(self) -> int:
@@ -151,14 +163,20 @@ class Architecture:
         """All weights, embedding and head counted once where tied."""
         inside = sum(
             g.count
-            * (g.attention_parameters + g.dense_parameters + g.experts * g.expert_parameters)
+            * (
+                g.attention_parameters
+                + g.dense_parameters
+                + g.experts * g.expert_parameters
+                + g.norm_parameters
+            )
             for g in self.layers
         )
-        return inside + self.embedding_parameters + (0 if self.tied else self.head_parameters)
+        outside = self.embedding_parameters + (0 if self.tied else self.head_parameters)
+        return inside + outside + self.norm_parameters
 
     @property
     def active_parameters(self) -> int:
-        """Weights that one token's forward pass multiplies with, head included."""
+        """Weights that one token is multiplied with: the head counts, the embedding does not."""
         inside = sum(
             g.count
             * (
@@ -185,6 +203,8 @@ class Metro:
     """Weight for demand that follows people online."""
     dc_market: bool
     """True for the places where data-center space is bought; only these can hold a site."""
+    zone: str = ""
+    """IANA time zone, for daily shapes in local time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,182 @@
+"""The catalog: one object that looks up everything, and reads a table when it is first asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+from neocloud.catalog.accelerators import read_accelerators
+from neocloud.catalog.architectures import read_config
+from neocloud.catalog.demand import read_shapes, read_trace, trace_names
+from neocloud.catalog.network import RoundTripTable, distance_km, read_round_trips
+from neocloud.catalog.records import (
+    Accelerator,
+    Architecture,
+    CatalogError,
+    DailyShape,
+    Metro,
+    MetroPower,
+    RoundTrip,
+    Source,
+    Trace,
+)
+from neocloud.catalog.tables import DATA, read_figures, read_rows, unknown_key
+
+
+class Catalog:
+    """Facts with their sources: accelerators, models, metros, network, power, demand.
+
+    Every look-up of an unknown key raises `CatalogError` with the nearest names.
+    """
+
+    @cached_property
+    def accelerators(self) -> Mapping[str, Accelerator]:
+        """All accelerators by key."""
+        return read_accelerators()
+
+    def accelerator(self, key: str) -> Accelerator:
+        """The accelerator `key`, such as `h100-sxm`."""
+        if key not in self.accelerators:
+            raise unknown_key("accelerator", key, self.accelerators)
+        return self.accelerators[key]
+
+    @cached_property
+    def metros(self) -> Mapping[str, Metro]:
+        """All metros by key, those with most internet users first."""
+        return MappingProxyType({row["key"]: _metro(row) for row in read_rows("metros.csv")})
+
+    def metro(self, key: str) -> Metro:
+        """The metro `key`, such as `frankfurt`."""
+        if key not in self.metros:
+            raise unknown_key("metro", key, self.metros)
+        return self.metros[key]
+
+    def nearest_markets(self, metro: str, count: int = 3) -> tuple[str, ...]:
+        """The data-center metros nearest to a metro by distance, nearest first."""
+        here = self.metro(metro)
+        markets = [m for m in self.metros.values() if m.dc_market]
+        markets.sort(key=lambda m: distance_km(here, m))
+        return tuple(m.key for m in markets[:count])
+
+    def architecture_names(self) -> tuple[str, ...]:
+        """Names of the model configurations that the catalog holds, sorted."""
+        paths = (DATA / "configs").glob("*.json")
+        return tuple(sorted(path.stem.replace("__", "/") for path in paths))
+
+    def architecture(self, name_or_path: str, base: Path | None = None) -> Architecture:
+        """Architecture of a model.
+
+        Args:
+            name_or_path: a catalog name (`openai/gpt-oss-120b`) or the path of a `config.json`.
+            base: folder that a relative path starts from; None for the current one.
+
+        Raises:
+            CatalogError: neither a name nor a readable configuration.
+        """
+        names = self.architecture_names()
+        if name_or_path in names:
+            return read_config(
+                DATA / "configs" / (name_or_path.replace("/", "__") + ".json"), name_or_path
+            )
+        if not name_or_path.endswith(".json"):
+            error = unknown_key("model", name_or_path, names)
+            raise CatalogError(
+                f"{error}; or give the path of a config.json (it must end in .json)", error.nearest
+            )
+        path = Path(name_or_path)
+        return read_config(
+            path if path.is_absolute() or base is None else base / path, name_or_path
+        )
+
+    def round_trip(self, user_metro: str, site_metro: str) -> RoundTrip:
+        """Round trip between two metros, without the last mile; `how` says how it is known."""
+        return self._round_trips.between(self.metro(user_metro), self.metro(site_metro))
+
+    @cached_property
+    def _round_trips(self) -> RoundTripTable:
+        return read_round_trips()
+
+    def power(self, metro: str) -> MetroPower:
+        """What power costs and emits at a data-center metro; an unknown price is a None figure."""
+        prices, carbon = read_figures("power_prices.csv"), read_figures("odbl/carbon.csv")
+        if metro not in prices:
+            near = self.nearest_markets(metro)
+            raise CatalogError(
+                f"power is known only where data-center space is bought, not at {metro!r}; "
+                f"nearest: {', '.join(near)}",
+                near,
+            )
+        price, emitted = prices[metro]["price_per_mwh"], carbon[metro]["carbon_g_per_kwh"]
+        return MetroPower(
+            metro=metro,
+            price_per_mwh=price,
+            currency=price.unit.partition("/")[0],
+            carbon_g_per_kwh=emitted,
+            carbon_zone=emitted.note,
+        )
+
+    def trace_names(self) -> tuple[str, ...]:
+        """Keys of the traces, sorted."""
+        return trace_names()
+
+    def trace(self, key: str) -> Trace:
+        """The trace `key`, such as `azure-conv`."""
+        return _trace(key)
+
+    @cached_property
+    def shapes(self) -> Mapping[str, DailyShape]:
+        """All daily shapes by key."""
+        return read_shapes()
+
+    def shape(self, key: str) -> DailyShape:
+        """The daily shape `key`, such as `servegen-mid` or `flat`."""
+        if key not in self.shapes:
+            raise unknown_key("daily shape", key, self.shapes)
+        return self.shapes[key]
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        """All sources by key."""
+        return MappingProxyType({row["key"]: Source(**row) for row in read_rows("sources.csv")})
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Sixteen hex digits of the SHA-256 over all data files, names included."""
+        digest = hashlib.sha256()
+        for path in sorted(DATA.rglob("*")):
+            if path.is_file():
+                content = path.read_bytes()
+                name = path.relative_to(DATA).as_posix()
+                digest.update(f"{name}\0{len(content)}\0".encode())
+                digest.update(content)
+        return digest.hexdigest()[:16]
+
+
+def _metro(row: Mapping[str, str]) -> Metro:
+    return Metro(
+        key=row["key"],
+        name=row["name"],
+        country=row["country"],
+        latitude=float(row["latitude"]),
+        longitude=float(row["longitude"]),
+        region=row["region"],
+        internet_users=int(row["internet_users"]),
+        dc_market=row["dc_market"] == "1",
+        zone=row["zone"],
+    )
+
+
+@cache
+def _trace(key: str) -> Trace:
+    if key not in trace_names():
+        raise unknown_key("trace", key, trace_names())
+    return read_trace(key)
+
+
+@cache
+def load_catalog() -> Catalog:
+    """The catalog that the package carries; the same object each time."""
+    return Catalog()

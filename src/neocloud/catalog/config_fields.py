@@ -1,0 +1,56 @@
+"""Typed access to a model's configuration: an odd field is an error that names file and field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neocloud.catalog.records import CatalogError
+
+
+class ConfigFields:
+    """Fields of one `config.json`."""
+
+    def __init__(self, config: Mapping[str, Any], where: str) -> None:
+        self._config = config
+        self._where = where
+
+    def has(self, name: str) -> bool:
+        """True where the field is there and not null."""
+        return self._config.get(name) is not None
+
+    def count(self, name: str, default: int | None = None) -> int:
+        """A whole number above zero; `default` where the field is missing or null."""
+        value = self._config.get(name)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 10**12:
+            raise self.refuse(f"{name} is {value!r}; expected a whole number above 0")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """True or false; `default` where the field is missing or null."""
+        value = self._config.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.refuse(f"{name} is {value!r}; expected true or false")
+        return value
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list of texts; empty where missing."""
+        value = self._config.get(name) or ()
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise self.refuse(f"{name} is not a list of names")
+        return tuple(value)
+
+    def numbers(self, name: str) -> frozenset[int]:
+        """A list of whole numbers; empty where missing."""
+        value = self._config.get(name) or ()
+        if not isinstance(value, list | tuple) or not all(isinstance(v, int) for v in value):
+            raise self.refuse(f"{name} is not a list of whole numbers")
+        return frozenset(value)
+
+    def refuse(self, message: str) -> CatalogError:
+        """Return an error that names the file."""
+        return CatalogError(f"{self._where}: {message}")

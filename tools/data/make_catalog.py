@@ -1,0 +1,42 @@
+"""Make every file of `src/neocloud/catalog/data` again.
+
+    python tools/data/make_catalog.py --from DIR
+
+`DIR` holds the collected public tables (`accelerators`, `network`, `power`, `traces`,
+`model_configs`), each with the README that names its sources; `sources.csv` beside this script
+repeats them for the catalog's readers. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import accelerators
+import configs
+import network
+import power
+import traces
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    """Read the arguments and write the files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--from", dest="shared", type=Path, required=True)
+    parser.add_argument("--to", type=Path, default=ROOT / "src" / "neocloud" / "catalog" / "data")
+    arguments = parser.parse_args()
+    accelerators.make(arguments.shared, arguments.to)
+    network.make(arguments.shared, arguments.to, Path(__file__).parent / "metro_zones.csv")
+    power.make(arguments.shared, arguments.to)
+    traces.make(arguments.shared, arguments.to)
+    configs.make(arguments.shared, arguments.to)
+    shutil.copyfile(Path(__file__).parent / "sources.csv", arguments.to / "sources.csv")
+    size = sum(p.stat().st_size for p in arguments.to.rglob("*") if p.is_file())
+    print(f"{arguments.to}: {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
