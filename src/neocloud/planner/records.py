@@ -50,14 +50,21 @@ class CostByTier(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Predicted latency at the planned load, without the network, milliseconds."""
+class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica at one load, predicted; latencies without the network.
 
-    ttft_ms_mean: float
+    `busy` is the share of time in which a step runs; `watts` the power of the replica with its
+    share of the host, PUE not.
+    """
+
+    requests_per_s: float
+    decode_batch: float
+    ttft_ms: float
     ttft_ms_at_percentile: float
-    tpot_ms_mean: float
+    tpot_ms: float
     tpot_ms_at_percentile: float
-    percentile: float
+    busy: float
+    watts: float
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,17 +87,21 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine
     replicas_by_hour: tuple[int, ...]
     """Replicas in each UTC hour of the representative day."""
-    max_requests_per_s: float
-    """What one replica takes within the objective."""
-    latency: Latency
-    """At the busiest hour's load."""
+    kv_tokens: int
+    """Tokens that the KV cache of one replica holds."""
+    max_rtt_ms: float
+    """Users farther away than this would see their first token too late at full load."""
+    curve: tuple[OperatingPoint, ...]
+    """From idle (first) to what one replica takes within the objective (last), by load."""
     rates: Rates
-    busy_watts: float
-    """Power of one replica, host share included, PUE not, at the busiest hour's load."""
-    idle_watts: float
     pue: float
     cost_per_hour: CostByTier
     """Mean over the day."""
+
+    @property
+    def max_requests_per_s(self) -> float:
+        """What one replica takes within the objective."""
+        return self.curve[-1].requests_per_s
 
     @property
     def replicas(self) -> int:
@@ -123,9 +134,19 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_day: float
     tokens_per_day: float
     cost_per_mtok: CostByTier
-    """Of input and output tokens alike."""
+    """Per million tokens, input and output tokens counted alike."""
+    percentile_input_tokens: float
+    """Prompt length at the objective's percentile."""
     utilisation: float
     """Planned requests over what the replicas could take within the objective."""
+    ttft_ms: float
+    """Mean over all planned requests, network included."""
+    ttft_ms_at_percentile: float
+    """The worst of any placement and hour, network included."""
+    tpot_ms: float
+    tpot_ms_at_percentile: float
+    network_ms: float
+    """Mean round trip between users and their sites."""
     objective_ttft_ms: float
     objective_tpot_ms: float
     percentile: float
@@ -135,15 +156,28 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     """How the plan was found."""
 
     examined: int
-    """Configurations times batch sizes looked at."""
+    """Points looked at: configurations times batch sizes, per pool and model."""
     no_memory: int
+    """Of them, those whose weights or KV cache do not fit."""
     too_slow: int
+    """Of them, those that miss the latency objective."""
     dominated: int
+    """Of them, those that another point beats in cost per request at the same reach."""
     kept: int
+    """Points that placement chose from."""
     gap: float
     """Proven relative distance of the placement from the optimum."""
     solver: str
     seconds: float
+
+
+class Unallocated(msgspec.Struct, frozen=True, kw_only=True):
+    """Accelerators of a pool that the plan leaves free, and what they cost all the same."""
+
+    site: str
+    pool: str
+    accelerators: int
+    cost_per_hour: float
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +202,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     flows: tuple[Flow, ...]
     models: tuple[ModelSummary, ...]
     cost_per_hour: CostByTier
+    """Of what the plan uses; idle accelerators apart."""
+    unallocated: tuple[Unallocated, ...]
     binding: tuple[Binding, ...]
     search: Search
     hashes: dict[str, str]

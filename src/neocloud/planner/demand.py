@@ -1,0 +1,65 @@
+"""Demand by user metro and UTC hour, gathered into classes that placement treats alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neocloud.catalog import Catalog, Metro
+from neocloud.spec import Cloud
+
+HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class DemandClass:
+    """Requests of one model from one metro by tenants that may use the same sites.
+
+    Attributes:
+        model: model key.
+        metro: user metro.
+        sites: sites that may serve it.
+        by_hour: requests/s in each UTC hour of the representative day, shape (24,).
+        share_by_tenant: each tenant's share, sums to 1.
+    """
+
+    model: str
+    metro: str
+    sites: tuple[str, ...]
+    by_hour: NDArray[np.float64]
+    share_by_tenant: Mapping[str, float]
+
+
+def utc_offset_hours(metro: Metro) -> int:
+    """Hours that solar time at the metro is ahead of UTC; stands in for its time zone."""
+    return round(metro.longitude / 15.0)
+
+
+def demand_classes(cloud: Cloud, catalog: Catalog) -> tuple[DemandClass, ...]:
+    """Spread each demand over its metros and the hours of the day, then join equals."""
+    rates: dict[tuple[str, str, tuple[str, ...]], NDArray[np.float64]] = {}
+    by_tenant: dict[tuple[str, str, tuple[str, ...]], dict[str, float]] = {}
+    for demand in cloud.demand:
+        tenant = cloud.tenants[demand.tenant]
+        sites = tuple(cloud.sites) if tenant.allowed_sites is None else tenant.allowed_sites
+        shape = catalog.shape(demand.shape).by_local_hour
+        for metro, share in demand.metros.items():
+            offset = utc_offset_hours(catalog.metro(metro))
+            local = np.array([shape[(hour + offset) % HOURS] for hour in range(HOURS)])
+            rate = demand.requests_per_s * share
+            key = (demand.model, metro, tuple(sorted(sites)))
+            rates[key] = rates.get(key, np.zeros(HOURS)) + rate * local
+            tenants = by_tenant.setdefault(key, {})
+            tenants[demand.tenant] = tenants.get(demand.tenant, 0.0) + rate
+    found = []
+    for key, by_hour in rates.items():
+        model, metro, sites = key
+        total = sum(by_tenant[key].values())
+        if total <= 0:
+            continue
+        shares = {tenant: rate / total for tenant, rate in by_tenant[key].items()}
+        found.append(DemandClass(model, metro, sites, by_hour, shares))
+    return tuple(found)
