@@ -2,7 +2,7 @@
 
 from neocloud.perf.memory import memory
 from neocloud.perf.numbers import ConfigurationError, StepNumbers, stack, step_numbers
-from neocloud.perf.parameters import NoParametersError, Parameters, parameters_for
+from neocloud.perf.parameters import NoParametersError, Parameters, parameters_for, parameters_hash
 from neocloud.perf.predict import DoesNotFitError, Prediction, predict, step_terms
 from neocloud.perf.records import (
     Configuration,
@@ -35,6 +35,7 @@ __all__ = [
     "at_concurrency",
     "memory",
     "parameters_for",
+    "parameters_hash",
     "predict",
     "stack",
     "step_numbers",

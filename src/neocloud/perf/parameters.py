@@ -12,6 +12,7 @@ None of these is fitted to end-to-end results yet; docs/accuracy.md shows what t
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -125,3 +126,9 @@ def parameters_for(maker: str) -> Parameters:
             f"no measured result stands behind accelerators by {maker}; predictions exist for {known}"
         )
     return _BY_MAKER[maker]
+
+
+def parameters_hash() -> str:
+    """Short content hash of all constants, kept in plans."""
+    text = repr(sorted(_BY_MAKER.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -17,6 +17,8 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     operations_per_accelerator_hour: float
     power_per_kwh: float
     network_per_gb: float
+    network_per_request: float
+    """Of a request of mean length, streamed."""
 
 
 class CostByTier(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine
     replicas_by_hour: tuple[int, ...]
     """Replicas in each UTC hour of the representative day."""
+    requests_per_s_by_hour: tuple[float, ...]
+    """What all its replicas together are sent in each UTC hour."""
     kv_tokens: int
     """Tokens that the KV cache of one replica holds."""
     max_rtt_ms: float
@@ -108,6 +112,10 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         """Replicas of the busiest hour: the accelerators that must be there."""
         return max(self.replicas_by_hour)
 
+    def covers(self, replica: str) -> bool:
+        """True if `replica` is one of this placement's ids."""
+        return replica in self.replica_ids()
+
     def replica_ids(self) -> tuple[str, ...]:
         """Ids `site/pool/model/ordinal` of the replicas."""
         return tuple(f"{self.site}/{self.pool}/{self.model}/{i}" for i in range(self.replicas))
@@ -121,14 +129,26 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     site: str
     pool: str
+    configuration: Configuration
     rtt_ms: float
     requests_per_s_by_hour: tuple[float, ...]
+
+    def placed_on(self, placement: Placement) -> bool:
+        """True if this flow goes to `placement`."""
+        return (self.model, self.site, self.pool, self.configuration) == (
+            placement.model,
+            placement.site,
+            placement.pool,
+            placement.configuration,
+        )
 
 
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What one model costs and gives over the representative day."""
 
     model: str
+    config: str
+    """Catalog name or path of the model's config.json."""
     input_tokens_per_request: float
     output_tokens_per_request: float
     requests_per_day: float
@@ -168,7 +188,6 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     gap: float
     """Proven relative distance of the placement from the optimum."""
     solver: str
-    seconds: float
 
 
 class Unallocated(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,50 @@
+"""Search over configurations; placement of replicas and flows over sites; `Plan`."""
+
+from neocloud.planner.build import accelerators_of, make_plan
+from neocloud.planner.hourly import planned_activity
+from neocloud.planner.infeasible import InfeasibleError
+from neocloud.planner.lengths import Lengths, lengths_of
+from neocloud.planner.records import (
+    SCHEMA,
+    Binding,
+    CostByTier,
+    Engine,
+    Flow,
+    ModelSummary,
+    OperatingPoint,
+    Placement,
+    Plan,
+    Rates,
+    Search,
+    Unallocated,
+)
+from neocloud.planner.store import PlanFileError, plan_schema, read_plan, write_plan
+from neocloud.planner.steps import placement_table
+from neocloud.planner.summary import point_at
+
+__all__ = [
+    "SCHEMA",
+    "Binding",
+    "CostByTier",
+    "Engine",
+    "Flow",
+    "InfeasibleError",
+    "Lengths",
+    "ModelSummary",
+    "OperatingPoint",
+    "Placement",
+    "Plan",
+    "PlanFileError",
+    "Rates",
+    "Search",
+    "Unallocated",
+    "accelerators_of",
+    "lengths_of",
+    "make_plan",
+    "placement_table",
+    "plan_schema",
+    "planned_activity",
+    "point_at",
+    "read_plan",
+    "write_plan",
+]
