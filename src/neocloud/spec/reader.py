@@ -1,0 +1,149 @@
+"""Reads records out of nodes: every field by its description, every mistake on record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from neocloud.catalog import Catalog, nearest
+from neocloud.spec.fields import Described, described
+from neocloud.spec.kinds import BROKEN, Broken, sort_of
+from neocloud.spec.nodes import Mapping, Node, Scalar
+from neocloud.spec.problems import Problem
+from neocloud.spec.structures import Check
+
+ANNOUNCED = ("contracts", "rental", "reservations")
+"""Sections that the design names and this version does not read: said plainly, not guessed."""
+
+
+class Reader:
+    """Reads one file. Collects problems instead of stopping at the first.
+
+    Attributes:
+        catalog: where names are looked up.
+        base: folder that paths in the file start from.
+        problems: what was found so far.
+        lines: line of each path in the file, such as `sites.ashburn.pue`.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        root: Node,
+        catalog: Catalog,
+        base: Path | None,
+        checks: dict[type[Any], Check],
+    ) -> None:
+        self.catalog = catalog
+        self.base = base
+        self.problems: list[Problem] = []
+        self.lines: dict[str, int] = {}
+        self._file = file
+        self._root = root
+        self._checks = checks
+
+    def problem(self, node: Node, code: str, message: str, remedy: str) -> Broken:
+        """Put a problem on record; returns `BROKEN`, so that a kind can return it in turn."""
+        self.problems.append(Problem(self._file, node.line, node.column, code, message, remedy))
+        return BROKEN
+
+    def wrong(self, node: Node, name: str, expected: str) -> Broken:
+        """A value of the wrong type (E107)."""
+        return self.problem(node, "E107", f"{name} is {sort_of(node)}", f"Expected: {expected}.")
+
+    def unknown(
+        self, node: Node, code: str, message: str, given: str, known: Iterable[str]
+    ) -> Broken:
+        """A name that is not among the known ones; the remedy gives the nearest."""
+        names = tuple(known)
+        near = nearest(given, names)
+        if near:
+            remedy = f"Did you mean {' or '.join(near)}?"
+        elif names:
+            more = ", ..." if len(names) > 12 else ""
+            remedy = f"Known are {', '.join(names[:12])}{more}."
+        else:
+            remedy = "The file declares none."
+        return self.problem(node, code, message, remedy)
+
+    def mark(self, path: str, node: Node) -> None:
+        """Remember where a path stands."""
+        self.lines[path] = node.line
+
+    def declared(self, section: str) -> tuple[str, ...]:
+        """Names that a top-level section of the file declares; tenants default to one."""
+        found = self._root.get(section) if isinstance(self._root, Mapping) else None
+        if isinstance(found, Mapping):
+            return tuple(key.text for key, _ in found.items)
+        return ("default",) if section == "tenants" and found is None else ()
+
+    def record(
+        self,
+        record: type[Any],
+        node: Node,
+        name: str,
+        path: str,
+        values: dict[str, object] | None = None,
+    ) -> object:
+        """Read a record of a type, or return `BROKEN`.
+
+        Args:
+            record: a dataclass whose fields are described.
+            node: what stands in the file.
+            name: how messages call it.
+            path: of the record from the top of the file; empty for the whole file.
+            values: of fields that do not stand in the record itself, such as its key.
+        """
+        self.mark(path, node)
+        fields = {field.name: field for field in described(record)}
+        nothing = isinstance(node, Scalar) and node.empty
+        if nothing:  # `acme:` alone is a record with all its defaults
+            node = Mapping(node.line, node.column, ())
+        if not isinstance(node, Mapping):
+            return self.wrong(node, name, f"a mapping with {', '.join(fields)}")
+        before = len(self.problems)
+        found = dict(values or {})
+        for key, value in node.items:
+            place = f"{path}.{key.text}" if path else key.text
+            self.mark(place, key)
+            if key.text not in fields:
+                self._unknown_key(key, name, fields)
+                continue
+            field = fields[key.text]
+            read = field.kind.read(value, field.name, place, self)
+            if read is not BROKEN:
+                found[field.attribute] = read
+        self._missing(node, name, fields)
+        if record in self._checks:
+            self._checks[record](found, node, path, self)
+        if len(self.problems) > before:
+            return BROKEN
+        return record(**found)
+
+    def _missing(self, node: Mapping, name: str, fields: dict[str, Described]) -> None:
+        for field in fields.values():
+            if field.required and node.get(field.name) is None:
+                message = f"{name} has no {field.name}"
+                remedy = f"Add {field.name}: {field.kind.label}. {field.meaning}"
+                self.problem(node, "E106", message, remedy)
+
+    def _unknown_key(self, key: Scalar, name: str, fields: dict[str, Described]) -> None:
+        message = f"{name} has no field {key.text!r}"
+        if key.text in ANNOUNCED:
+            remedy = "This version does not read it yet: leave it out."
+            self.problem(key, "E105", message, remedy)
+        else:
+            self.unknown(key, "E105", message, key.text, fields)
+
+
+def default_of(record: type[Any], attribute: str) -> object:
+    """Default value of an attribute of a record."""
+    for field in dataclasses.fields(record):
+        if field.name == attribute:
+            if field.default is not dataclasses.MISSING:
+                return field.default
+            assert field.default_factory is not dataclasses.MISSING, attribute
+            return field.default_factory()
+    raise AssertionError(attribute)
