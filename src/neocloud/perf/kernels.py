@@ -39,7 +39,9 @@ def weight_seconds(n: StepNumbers, decodes: Array, prefill: Array) -> Array:
     """Seconds of all weight products of a step."""
     tokens = decodes + prefill
     some = tokens > 0
-    dense = _product(n, n.dense_bytes * some, n.dense_flops_per_token * tokens, n.dense_rate, tokens)
+    dense = _product(
+        n, n.dense_bytes * some, n.dense_flops_per_token * tokens, n.dense_rate, tokens
+    )
     hit = experts_hit(n.experts, n.experts_per_token, tokens)
     visits = n.experts_per_token * tokens
     memory = hit * n.expert_bytes / n.weight_rate

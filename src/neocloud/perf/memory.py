@@ -35,7 +35,9 @@ def memory(
     tp = configuration.tp
     capacity = accelerator.memory_bytes.known(f"memory of {accelerator.key}")
     dense_format, expert_format = layer_precisions(architecture, configuration.precision)
-    dense = sum(g.count * (g.attention_parameters + g.dense_parameters) for g in architecture.layers)
+    dense = sum(
+        g.count * (g.attention_parameters + g.dense_parameters) for g in architecture.layers
+    )
     expert = sum(g.count * g.experts * g.expert_parameters for g in architecture.layers)
     ends = architecture.embedding_parameters
     if not architecture.tied:

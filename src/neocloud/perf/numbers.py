@@ -166,7 +166,9 @@ def step_numbers(
     p = parameters_for(accelerator.maker)
     tp = configuration.tp
     dense_format, expert_format = layer_precisions(architecture, configuration.precision)
-    dense = sum(g.count * (g.attention_parameters + g.dense_parameters) for g in architecture.layers)
+    dense = sum(
+        g.count * (g.attention_parameters + g.dense_parameters) for g in architecture.layers
+    )
     expert_layers = sum(g.count for g in architecture.layers if g.experts)
     expert = sum(g.count * g.expert_parameters for g in architecture.layers if g.experts)
     experts = max((g.experts for g in architecture.layers), default=0)

@@ -130,16 +130,12 @@ def predict(
             decodes=batch,
             decode_context=batch * load.context,
         ),
-        prefill_step=step_terms(
-            architecture, accelerator, configuration, prefill_tokens=chunk
-        ),
+        prefill_step=step_terms(architecture, accelerator, configuration, prefill_tokens=chunk),
         roofline_decode_ms=max(float(roof[0]), float(roof[1])) * 1e3,
     )
 
 
-def _does_not_fit(
-    architecture: Architecture, configuration: Configuration, parts: Memory
-) -> str:
+def _does_not_fit(architecture: Architecture, configuration: Configuration, parts: Memory) -> str:
     giga = 1e-9
     return (
         f"{architecture.name} in {configuration.precision} does not fit {configuration.tp} x "

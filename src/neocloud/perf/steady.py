@@ -6,15 +6,21 @@ the prompts of the B requests that arrive meanwhile (in steady state one arrives
 So the rate is B / D and the time per token T(B) + B w / O. Nothing is left to iterate: everything
 follows from B.
 
-Percentiles. Requests inside are close to Poisson (a station whose speed depends on the number
-inside keeps a product form), so at the percentile of z standard deviations the batch is B + z
-sqrt(r B) with r = 0.74: a request sees the mean over its own stay, and the mean of an
-exponentially correlated process over one correlation time has 2/e of its variance. Prompts wait
-for each other as in M/G/1 (Pollaczek-Khinchine), and the wait's tail is taken exponential.
+Percentiles. With the rate given, requests inside form a station whose speed depends on their number
+(a product-form queue), so their number has variance B / (1 - e), where e is the elasticity of the
+decode step's time to the batch. A request sees the mean over its own stay; over one stay D of an
+exponentially correlated process with correlation time D / (1 - e) that mean has the share
+2 (x - 1 + exp(-x)) / x^2 of the variance, x = 1 - e. Prompts that come meanwhile add the variance
+of a compound Poisson sum.
+
+First token. An arrival waits for the step that runs (length-biased: steps with a prompt are longer
+and caught more often), shares its own first step with the prompts that came during that one, and
+its tail is taken exponential. tests/perf/test_steady.py holds these against the scheduler itself.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
@@ -24,7 +30,6 @@ from neocloud.perf import kernels
 from neocloud.perf.numbers import StepNumbers
 from neocloud.perf.records import Load, Steady
 
-_STAY_VARIANCE = 2.0 / np.e
 _CLOSED_ROUNDS = 40
 
 Array = Any
@@ -93,21 +98,23 @@ def at_batch(
     rate = batch / stay
     tpot = stay / output
     z = NormalDist().inv_cdf(percentile / 100.0)
-    crowd = batch + z * np.sqrt(_STAY_VARIANCE * batch)
-    slow = decode_seconds(n, load, np.maximum(crowd, batch)) + np.maximum(crowd, batch) * (
-        prefill_seconds(n, batch, load.context, load.input_tokens, batch_tokens) / output
-    )
-    busy_prompts = rate * prompt
-    wait = _wait(busy_prompts, prompt, load.input_cv2)
-    running = 1.0 - np.exp(-batch)
+    spread = _batch_spread(n, load, batch, step)
+    share = rate * prompt  # of time, spent on prompts; below 1 since stay > batch x prompt
+    crowd = batch + z * spread.seen
+    slow = decode_seconds(n, load, np.maximum(crowd, batch)) / (1.0 - share)
+    interrupted = np.sqrt(rate * stay * (1.0 + load.input_cv2)) * prompt / output
+    slow = tpot + np.sqrt(np.square(slow - tpot) + np.square(z * interrupted))
+    running = -np.expm1(-(batch + rate * (n.first_token_s + step + prompt)))
+    caught = running * _caught_seconds(rate, step, prompt, load.input_cv2)
+    others = 2.0 * caught * rate * prompt
     first = _first_token(n, load, batch, load.input_tokens, batch_tokens)
-    ttft = first + running * step / 2.0 + wait
-    tail = -np.log1p(-percentile / 100.0)
+    ttft = first + caught + others
     crowded = np.maximum(crowd, batch)
-    long_first = _first_token(n, load, crowded, load.long_input, batch_tokens)
-    slow_ttft = long_first + running * step * percentile / 100.0 + wait * tail
-    inside = batch + rate * ttft
-    needed = batch + z * np.sqrt(batch)
+    tail = -np.log1p(-percentile / 100.0)
+    slow_ttft = _first_token(n, load, crowded, load.long_input, batch_tokens)
+    slow_ttft = slow_ttft + tail * (caught + others)
+    inside = batch + rate * (ttft - n.first_token_s)
+    needed = batch + z * spread.at_once
     return Steady(
         requests_per_s=rate,
         concurrency=inside,
@@ -115,15 +122,44 @@ def at_batch(
         ttft_s=ttft,
         ttft_s_at_percentile=np.maximum(slow_ttft, ttft),
         tpot_s=tpot,
-        tpot_s_at_percentile=np.maximum(slow, tpot),
+        tpot_s_at_percentile=slow,
         busy=-np.expm1(-inside),
         watts=_watts(n, load, batch, rate, step, prompt, inside, batch_tokens),
         fits=(needed <= max_batch) & (needed * load.context <= kv_tokens),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Standard deviations of the decode batch: at an instant, and as one request sees it."""
+
+    at_once: Array
+    seen: Array
+
+
+def _batch_spread(n: StepNumbers, load: Load, batch: Array, step: Array) -> _Spread:
+    """See the module's text; the elasticity is a difference quotient, kept below 0.9."""
+    more = decode_seconds(n, load, batch * 1.05)
+    elasticity = np.clip(np.log(more / step) / np.log(1.05), 0.0, 0.9)
+    x = 1.0 - elasticity
+    variance = batch / x
+    seen = 2.0 * (x - 1.0 + np.exp(-x)) / np.square(x)
+    return _Spread(np.sqrt(variance), np.sqrt(seen * variance))
+
+
+def _caught_seconds(rate: Array, step: Array, prompt: Array, cv2: float) -> Array:
+    """Mean rest of the step that an arrival finds running: E[S^2] / 2 E[S] over time.
+
+    A share rate (step + prompt) of the time, at most all, goes to steps that carry a prompt.
+    """
+    mixed = step + prompt
+    share = np.minimum(rate * mixed, 1.0)
+    square = np.square(mixed) + cv2 * np.square(prompt)
+    return (1.0 - share) * step / 2.0 + share * square / (2.0 * mixed)
+
+
 def _wait(busy: Array, prompt: Array, cv2: float) -> Array:
-    """Mean wait for other prompts: M/G/1, busy^2 (1 + cv^2) / (2 rate (1 - busy)) at the rate."""
+    """Mean wait for other prompts as in M/G/1 (Pollaczek-Khinchine) at a prompt load `busy`."""
     return busy * prompt * (1.0 + cv2) / (2.0 * np.maximum(1.0 - busy, 1e-6))
 
 
