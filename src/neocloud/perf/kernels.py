@@ -135,7 +135,8 @@ def step_seconds(
     n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
 ) -> NDArray[np.float64]:
     """Seconds of a step, all terms."""
-    total: NDArray[np.float64] = sum(terms(n, decodes, context, prefill, pairs))
+    weights, kv, attention, collectives, floor, host = terms(n, decodes, context, prefill, pairs)
+    total: NDArray[np.float64] = weights + kv + attention + collectives + floor + host
     return total
 
 
@@ -154,8 +155,8 @@ def step_joules(
     """
     memory, compute = roofline_seconds(n, decodes, context, prefill, pairs)
     busy = np.minimum(1.0, (memory + compute) / np.maximum(seconds, 1e-12))
-    watts: NDArray[np.float64] = (n.static_w + n.dynamic_w * busy) * n.tp
-    return watts * seconds
+    joules: NDArray[np.float64] = (n.static_w + n.dynamic_w * busy) * n.tp * seconds
+    return joules
 
 
 def causal_pairs(prefill: Array) -> Array:

@@ -123,7 +123,8 @@ def parameters_for(maker: str) -> Parameters:
     if maker not in _BY_MAKER:
         known = ", ".join(sorted(_BY_MAKER))
         raise NoParametersError(
-            f"no measured result stands behind accelerators by {maker}; predictions exist for {known}"
+            f"no measured result stands behind accelerators by {maker}; "
+            f"predictions exist for {known}"
         )
     return _BY_MAKER[maker]
 

@@ -13,7 +13,7 @@ from neocloud.perf.records import Configuration, Load, Memory, StepTerms
 
 
 class DoesNotFitError(ValueError):
-    """Weights, activations and reserve leave no room for a KV cache; `memory` says what takes it."""
+    """Weights, activations and reserve leave no room for a KV cache: see `memory`."""
 
     def __init__(self, message: str, parts: Memory) -> None:
         super().__init__(message)

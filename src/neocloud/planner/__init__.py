@@ -18,8 +18,8 @@ from neocloud.planner.records import (
     Search,
     Unallocated,
 )
-from neocloud.planner.store import PlanFileError, plan_schema, read_plan, write_plan
 from neocloud.planner.steps import placement_table
+from neocloud.planner.store import PlanFileError, plan_schema, read_plan, write_plan
 from neocloud.planner.summary import point_at
 
 __all__ = [

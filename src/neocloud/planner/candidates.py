@@ -2,7 +2,8 @@
 
 Exhaustive over tensor parallelism, precision, batch limit and operating batch. The operating point
 of a configuration is its largest mean batch that meets the objective; of the points kept, none
-costs more per request, reaches fewer users and needs a larger replica than another.
+costs more per request, reaches fewer users and needs more accelerators than another. That drops
+nothing that placement could want: at equal load, equal accelerators draw equal power.
 """
 
 from __future__ import annotations
@@ -156,8 +157,7 @@ def search(q: Question) -> Found:
             points[(int(row), column)] = max(points.get((int(row), column), 0.0), rtt)
     too_slow = int(fits.sum() - useful.sum())
     candidates = [
-        _candidate(q, kept[row], steady, row, column, rtt)
-        for (row, column), rtt in points.items()
+        _candidate(q, kept[row], column, rtt) for (row, column), rtt in points.items()
     ]
     front = _front(candidates)
     dominated = int(useful.sum()) - len(front)
@@ -190,7 +190,8 @@ def _largest(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     A batch beyond one that misses the objective is not used even if it met it again.
     """
     leading = np.logical_and.accumulate(mask, axis=1)
-    return leading.sum(axis=1).astype(np.int64) - 1
+    counts: NDArray[np.int64] = leading.sum(axis=1, dtype=np.int64)
+    return counts - 1
 
 
 def _point(steady: Steady, row: int, column: int) -> OperatingPoint:
@@ -212,8 +213,6 @@ def _point(steady: Steady, row: int, column: int) -> OperatingPoint:
 def _candidate(
     q: Question,
     kept: tuple[Configuration, Memory, StepNumbers],
-    steady: Steady,
-    row: int,
     column: int,
     rtt: float,
 ) -> Candidate:
@@ -245,12 +244,12 @@ def _candidate(
 
 
 def _front(candidates: list[Candidate]) -> list[Candidate]:
-    """Drop what another beats or equals in cost per request, reach and size of the replica."""
+    """Drop what another beats or equals in cost per request, reach and accelerators."""
     order = sorted(
         candidates,
         key=lambda c: (
             c.cost_per_request,
-            c.cost_per_hour,
+            c.configuration.tp,
             -c.max_rtt_ms,
             c.configuration.max_batch,
         ),
@@ -258,7 +257,8 @@ def _front(candidates: list[Candidate]) -> list[Candidate]:
     front: list[Candidate] = []
     for c in order:
         beaten = any(
-            k.max_rtt_ms >= c.max_rtt_ms and k.cost_per_hour <= c.cost_per_hour for k in front
+            k.max_rtt_ms >= c.max_rtt_ms and k.configuration.tp <= c.configuration.tp
+            for k in front
         )
         if not beaten:
             front.append(c)

@@ -9,8 +9,7 @@ from neocloud.units import HOUR_NS
 
 
 def planned_activity(plan: Plan) -> tuple[Row, ...]:
-    """One row a flow and hour with its requests and tokens, one a placement and hour with what
-    its replicas hold and use.
+    """Rows of flows (requests and tokens) and of placements (what is held and used), by hour.
 
     Requests are rounded to whole ones an hour; planned requests count as within the objective,
     since the plan keeps it at its percentile.

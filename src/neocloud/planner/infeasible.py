@@ -10,7 +10,7 @@ from neocloud.spec import Cloud
 
 
 class InfeasibleError(Exception):
-    """No plan exists. `reasons` name each limit that binds, where it stands, and what is missing."""
+    """No plan exists. `reasons` name each limit that binds, where, and what is missing."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons))

@@ -174,9 +174,10 @@ def _variables(program: Program, setting: Setting) -> _Variables:
         replicas.append(program.variable(HOURS * hourly, integer=True))
         for k, demand in enumerate(setting.classes):
             if reaches(setting, demand, option):
-                for h in np.flatnonzero(demand.by_hour > 0):
-                    cost = 3600.0 * option.network_per_request
-                    flows[o, k, int(h)] = program.variable(cost)
+                for h in range(HOURS):
+                    if demand.by_hour[h] > 0:
+                        cost = 3600.0 * option.network_per_request
+                        flows[o, k, h] = program.variable(cost)
     drawn: dict[tuple[str, int, int], int] = {}
     paid: dict[tuple[str, int], int] = {}
     for site, contracts in setting.contracts.items():

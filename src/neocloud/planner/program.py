@@ -11,6 +11,15 @@ from numpy.typing import NDArray
 INFINITY = float("inf")
 
 
+class _SilentHighs(highspy.Highs):  # type: ignore[misc]
+    """HiGHS that prints nothing, not even the banner that its constructor prints by itself."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802  (the library's name)
+        # The first thing that the constructor does, and what logs the banner.
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()
+
+
 class SolverError(RuntimeError):
     """HiGHS ended in a state that is neither solved nor infeasible."""
 
@@ -58,8 +67,7 @@ class Program:
 
         The answer depends on the program and `relative_gap` alone unless `seconds` run out.
         """
-        solver = highspy.Highs()
-        solver.setOptionValue("output_flag", False)
+        solver = _SilentHighs()
         solver.setOptionValue("threads", 1)
         solver.setOptionValue("random_seed", 0)
         solver.setOptionValue("mip_rel_gap", relative_gap)

@@ -26,7 +26,7 @@ def capital_recovery_factor(rate: float, years: float) -> float:
     """Share of a loan paid each year: r / (1 - (1 + r)^-n), or 1 / n without interest."""
     if rate == 0.0:
         return 1.0 / years
-    return rate / (1.0 - (1.0 + rate) ** -years)
+    return float(rate / (1.0 - (1.0 + rate) ** -years))
 
 
 def capex(cloud: Cloud, pool: Pool, catalog: Catalog) -> float:
