@@ -194,7 +194,7 @@ def _assemble(
         binding=_binding(setting, placed),
         search=Search(
             examined=sum(f.examined for f in results),
-            no_memory=sum(f.no_memory for f in results),
+            no_room=sum(f.no_room for f in results),
             too_slow=sum(f.too_slow for f in results),
             dominated=sum(f.dominated for f in results),
             kept=sum(len(f.candidates) for f in results),

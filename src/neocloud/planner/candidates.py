@@ -69,7 +69,7 @@ class Found:
 
     candidates: tuple[Candidate, ...]
     examined: int
-    no_memory: int
+    no_room: int
     too_slow: int
     dominated: int
     nearest: str
@@ -127,7 +127,7 @@ def _configurations(q: Question) -> list[Configuration]:
 def search(q: Question) -> Found:
     """Look at every point of the grid and keep those that placement may want."""
     kept: list[tuple[Configuration, Memory, StepNumbers]] = []
-    examined = no_memory = 0
+    examined = no_room = 0
     for configuration in _configurations(q):
         try:
             numbers = step_numbers(q.architecture, q.accelerator, configuration)
@@ -138,12 +138,12 @@ def search(q: Question) -> Found:
         if parts.fits:
             kept.append((configuration, parts, numbers))
         else:
-            no_memory += len(BATCH_GRID)
+            no_room += len(BATCH_GRID)
     if not kept:
-        return Found((), examined, no_memory, 0, 0, "its weights fit no configuration")
+        return Found((), examined, no_room, 0, 0, "nothing: its weights fit no configuration")
     steady = _steady(q, kept, BATCH_GRID[None, :])
     fits = np.asarray(steady.fits)
-    no_memory += int((~fits).sum())
+    no_room += int((~fits).sum())
     objective = q.objective
     quick = fits & (steady.tpot_s_at_percentile * 1e3 <= objective.tpot_ms)
     points: dict[tuple[int, int], float] = {}
@@ -156,13 +156,11 @@ def search(q: Question) -> Found:
             column = int(best[row])
             points[(int(row), column)] = max(points.get((int(row), column), 0.0), rtt)
     too_slow = int(fits.sum() - useful.sum())
-    candidates = [
-        _candidate(q, kept[row], column, rtt) for (row, column), rtt in points.items()
-    ]
+    candidates = [_candidate(q, kept[row], column, rtt) for (row, column), rtt in points.items()]
     front = _front(candidates)
     dominated = int(useful.sum()) - len(front)
     nearest = "" if front else _nearest(q, steady, fits)
-    return Found(tuple(front), examined, no_memory, too_slow, dominated, nearest)
+    return Found(tuple(front), examined, no_room, too_slow, dominated, nearest)
 
 
 def _steady(
@@ -257,8 +255,7 @@ def _front(candidates: list[Candidate]) -> list[Candidate]:
     front: list[Candidate] = []
     for c in order:
         beaten = any(
-            k.max_rtt_ms >= c.max_rtt_ms and k.configuration.tp <= c.configuration.tp
-            for k in front
+            k.max_rtt_ms >= c.max_rtt_ms and k.configuration.tp <= c.configuration.tp for k in front
         )
         if not beaten:
             front.append(c)
@@ -267,10 +264,10 @@ def _front(candidates: list[Candidate]) -> list[Candidate]:
 
 def _nearest(q: Question, steady: Steady, fits: NDArray[np.bool_]) -> str:
     if not fits.any():
-        return "its weights fit, but no KV cache for even one request of the percentile's length"
+        return "nothing: beside its weights no KV cache fits"
     tpot = float(np.where(fits, steady.tpot_s_at_percentile, np.inf).min()) * 1e3
     ttft = float(np.where(fits, steady.ttft_s_at_percentile, np.inf).min()) * 1e3
     return (
-        f"at best tpot {tpot:.1f} ms (objective {q.objective.tpot_ms:g}) and ttft {ttft:.0f} ms "
-        f"plus a round trip of {min(q.rtts_ms):.0f} ms (objective {q.objective.ttft_ms:g})"
+        f"a tpot of {tpot:.1f} ms (objective {q.objective.tpot_ms:g}) and a ttft of {ttft:.0f} ms "
+        f"plus {min(q.rtts_ms):.0f} ms of network (objective {q.objective.ttft_ms:g})"
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from neocloud.planner.candidates import Found
+from neocloud.planner.demand import DemandClass
 from neocloud.planner.placement import Setting, Shortage, reaches, shortages
 from neocloud.spec import Cloud
+
+_USERS_SHOWN = 3
 
 
 class InfeasibleError(Exception):
@@ -30,26 +33,35 @@ def explain(
 def _unreachable(
     cloud: Cloud, setting: Setting, found: Mapping[tuple[str, str, str], Found]
 ) -> list[str]:
-    """Classes of demand that no candidate anywhere could serve, whatever the capacity."""
-    reasons = []
+    """Demand that no candidate anywhere could serve, whatever the capacity; a sentence a model."""
+    stranded: dict[str, list[DemandClass]] = {}
     for demand in setting.classes:
-        if any(reaches(setting, demand, option) for option in setting.options):
-            continue
-        where = cloud.where(f"models.{demand.model}.objective")
-        tried = [
-            f"{site}/{pool}: {f.nearest or 'reaches only users nearer by'}"
-            for (site, pool, model), f in found.items()
-            if model == demand.model and site in demand.sites
-        ]
-        rtts = ", ".join(
-            f"{setting.rtt_ms[demand.metro, site]:.0f} ms to {site}" for site in demand.sites
+        if not any(reaches(setting, demand, option) for option in setting.options):
+            stranded.setdefault(demand.model, []).append(demand)
+    reasons = []
+    for model, classes in stranded.items():
+        users = [f"{d.metro} ({_round_trips(setting, d)})" for d in classes]
+        shown = ", ".join(users[:_USERS_SHOWN])
+        more = len(users) - _USERS_SHOWN
+        sites = {site for d in classes for site in d.sites}
+        tried = "; ".join(
+            f"{site}/{pool} reaches {f.nearest or 'only users nearer by'}"
+            for (site, pool, name), f in found.items()
+            if name == model and site in sites
         )
         reasons.append(
-            f"{where}: no site that may serve it reaches {demand.model}'s objective for users in "
-            f"{demand.metro} ({rtts}). {'; '.join(tried)}. Loosen the objective, add a site nearer "
-            "by, or add a faster accelerator."
+            f"{cloud.where(f'models.{model}.objective')}: the objective of {model} binds: no site "
+            f"that may serve them meets it for users in {shown}"
+            f"{f' and {more} metros more' if more > 0 else ''}. {tried}. Loosen the objective, "
+            "allow another precision, or add a nearer site or a faster accelerator."
         )
     return reasons
+
+
+def _round_trips(setting: Setting, demand: DemandClass) -> str:
+    return ", ".join(
+        f"{setting.rtt_ms[demand.metro, site]:.0f} ms to {site}" for site in demand.sites
+    )
 
 
 def _say(cloud: Cloud, s: Shortage) -> str:
@@ -63,8 +75,8 @@ def _say(cloud: Cloud, s: Shortage) -> str:
     if s.limit == "power":
         where = cloud.where(f"sites.{s.where}.power")
         return (
-            f"{where}: power at {s.where} binds: its contracts give {s.available:.3f} MW and "
-            f"{s.missing:.3f} MW more are needed. Raise capacity_mw, or lower the demand."
+            f"{where}: power at {s.where} binds: its contracts give {s.available:.4g} MW and "
+            f"{s.missing:.4g} MW more are needed. Raise capacity_mw, or lower the demand."
         )
     return (
         f"{s.limit} bind for {s.where}: {s.missing:.2f} requests/s cannot be served anywhere it "

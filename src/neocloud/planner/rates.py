@@ -47,7 +47,7 @@ def capital_per_accelerator_hour(cloud: Cloud, pool: Pool, catalog: Catalog) -> 
     rate, years = float(cloud.finance.cost_of_capital), float(pool.life_years)
     residual = price * float(pool.residual_share) / (1.0 + rate) ** years
     annual = (price - residual) * capital_recovery_factor(rate, years)
-    return annual / (HOURS_PER_YEAR * float(pool.availability))
+    return float(annual / (HOURS_PER_YEAR * float(pool.availability)))
 
 
 def node_kw_per_accelerator(pool: Pool, catalog: Catalog) -> float:

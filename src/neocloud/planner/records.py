@@ -177,8 +177,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
     examined: int
     """Points looked at: configurations times batch sizes, per pool and model."""
-    no_memory: int
-    """Of them, those whose weights or KV cache do not fit."""
+    no_room: int
+    """Of them, those for which memory or the batch limit leaves no room."""
     too_slow: int
     """Of them, those that miss the latency objective."""
     dominated: int
