@@ -1,9 +1,11 @@
 """Search over configurations; placement of replicas and flows over sites; `Plan`."""
 
 from neocloud.planner.build import accelerators_of, make_plan
+from neocloud.planner.capacity import capacity
 from neocloud.planner.hourly import planned_activity
 from neocloud.planner.infeasible import InfeasibleError
 from neocloud.planner.lengths import Lengths, lengths_of
+from neocloud.planner.rates import request_gb
 from neocloud.planner.records import (
     SCHEMA,
     Binding,
@@ -39,6 +41,7 @@ __all__ = [
     "Search",
     "Unallocated",
     "accelerators_of",
+    "capacity",
     "lengths_of",
     "make_plan",
     "placement_table",
@@ -46,5 +49,6 @@ __all__ = [
     "planned_activity",
     "point_at",
     "read_plan",
+    "request_gb",
     "write_plan",
 ]

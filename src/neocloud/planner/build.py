@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neocloud.catalog import Catalog
 from neocloud.perf import parameters_hash
@@ -161,9 +162,15 @@ def _assemble(
         if count == 0:
             continue
         served = {k: hourly for (oo, k), hourly in placed.flows.items() if oo == o}
-        placements.append(_placement(cloud, catalog, setting, placed, o, count, served))
+        option = setting.options[o]
+        before = sum(
+            p.replicas
+            for p in placements
+            if (p.site, p.pool, p.model) == (option.site, option.pool, option.model)
+        )
+        placements.append(_placement(cloud, catalog, placed, option, count, before, served))
         for k, hourly in sorted(served.items()):
-            demand, option = setting.classes[k], setting.options[o]
+            demand = setting.classes[k]
             flows += [
                 Flow(
                     tenant=tenant,
@@ -212,13 +219,12 @@ def _assemble(
 def _placement(
     cloud: Cloud,
     catalog: Catalog,
-    setting: Setting,
     placed: Placed,
-    o: int,
+    option: Option,
     count: int,
-    served: Mapping[int, np.ndarray],
+    first_ordinal: int,
+    served: Mapping[int, NDArray[np.float64]],
 ) -> Placement:
-    option = setting.options[o]
     site = cloud.sites[option.site]
     pool = next(p for p in site.pools if p.key == option.pool)
     model = cloud.models[option.model]
@@ -243,6 +249,7 @@ def _placement(
         accelerator=candidate.configuration.accelerator,
         configuration=candidate.configuration,
         engine=Engine(kind=pool.engine, version=VLLM_VERSION, arguments=arguments),
+        first_ordinal=first_ordinal,
         replicas_by_hour=(count,) * HOURS,
         requests_per_s_by_hour=tuple(by_hour.tolist()),
         kv_tokens=candidate.memory.kv_tokens,

@@ -87,6 +87,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: str
     configuration: Configuration
     engine: Engine
+    first_ordinal: int
+    """Ordinal of its first replica: above 0 where another configuration serves the model there."""
     replicas_by_hour: tuple[int, ...]
     """Replicas in each UTC hour of the representative day."""
     requests_per_s_by_hour: tuple[float, ...]
@@ -112,13 +114,15 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         """Replicas of the busiest hour: the accelerators that must be there."""
         return max(self.replicas_by_hour)
 
-    def covers(self, replica: str) -> bool:
-        """True if `replica` is one of this placement's ids."""
-        return replica in self.replica_ids()
+    @property
+    def accelerators(self) -> int:
+        """Accelerators that its replicas hold in the busiest hour."""
+        return self.replicas * self.configuration.tp
 
     def replica_ids(self) -> tuple[str, ...]:
         """Ids `site/pool/model/ordinal` of the replicas."""
-        return tuple(f"{self.site}/{self.pool}/{self.model}/{i}" for i in range(self.replicas))
+        ordinals = range(self.first_ordinal, self.first_ordinal + self.replicas)
+        return tuple(f"{self.site}/{self.pool}/{self.model}/{i}" for i in ordinals)
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):

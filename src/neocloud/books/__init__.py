@@ -1,0 +1,55 @@
+"""Rating, specimen invoices, cost by tier, and the report of planned against metered."""
+
+from neocloud.books.comparison import BridgeStep, Comparison, Report, Side
+from neocloud.books.cost import UnknownPlaceError, cost_by_place, cost_of_row, rates_by_place
+from neocloud.books.invoice import Invoice, Line, UnknownTenantError, make_invoice
+from neocloud.books.invoice_text import invoice_text
+from neocloud.books.metered import Metered
+from neocloud.books.picture import MissingMatplotlibError, draw_report
+from neocloud.books.prices import BILLED, PriceList, TokenKind, price_list
+from neocloud.books.rating import (
+    RatedEvent,
+    RatedUsage,
+    UnpricedModelError,
+    billed_tokens,
+    rate_event,
+    rate_usage,
+)
+from neocloud.books.report import NothingMeteredError, make_report
+from neocloud.books.report_text import report_text
+from neocloud.books.step_factor import Replayed, limits_of, replay_metered
+
+__all__ = [
+    "BILLED",
+    "BridgeStep",
+    "Comparison",
+    "Invoice",
+    "Line",
+    "Metered",
+    "MissingMatplotlibError",
+    "NothingMeteredError",
+    "PriceList",
+    "RatedEvent",
+    "RatedUsage",
+    "Replayed",
+    "Report",
+    "Side",
+    "TokenKind",
+    "UnknownPlaceError",
+    "UnknownTenantError",
+    "UnpricedModelError",
+    "billed_tokens",
+    "cost_by_place",
+    "cost_of_row",
+    "draw_report",
+    "invoice_text",
+    "limits_of",
+    "make_invoice",
+    "make_report",
+    "price_list",
+    "rate_event",
+    "rate_usage",
+    "rates_by_place",
+    "replay_metered",
+    "report_text",
+]

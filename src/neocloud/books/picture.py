@@ -1,0 +1,112 @@
+"""A report as a picture. Needs the extra `plot`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from neocloud.books.comparison import Comparison, Report
+
+_COLOURS = {"power": "#d9a441", "capital": "#33658a", "operations": "#86bbd8", "network": "#7d8491"}
+_SIDES = {"planned": "#33658a", "expected": "#86bbd8", "metered": "#f26419"}
+
+
+class MissingMatplotlibError(RuntimeError):
+    """matplotlib is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("A picture needs matplotlib: pip install 'neocloud[plot]'")
+
+
+def draw_report(report: Report, path: Path) -> None:
+    """Write a PNG or SVG, by the path's ending: a row a model, cost bridge and latencies.
+
+    Raises:
+        MissingMatplotlibError: the extra `plot` is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingMatplotlibError from None
+    rows = len(report.models)
+    figure = Figure(figsize=(13, 3.9 * rows + 0.9), layout="constrained")
+    axes = figure.subplots(rows, 3, squeeze=False, width_ratios=(1.0, 1.9, 1.2))
+    for row, comparison in enumerate(report.models):
+        _tiers(axes[row][0], comparison, report)
+        _bridge(axes[row][1], comparison, report)
+        _latency(axes[row][2], comparison, report)
+    note = "  EMULATED engines, modelled energy" if report.emulated else ""
+    figure.suptitle(f"{report.cloud}: planned against metered, {report.period}{note}", fontsize=12)
+    figure.savefig(path, dpi=110)
+
+
+def _tiers(axes: Any, c: Comparison, report: Report) -> None:
+    labels, costs = [], []
+    for name in ("planned", "metered"):
+        cost = getattr(c, name).cost_per_mtok
+        if cost is not None:
+            labels.append(name)
+            costs.append(cost)
+    bottom = [0.0] * len(costs)
+    for tier, colour in _COLOURS.items():
+        values = [getattr(cost, tier) for cost in costs]
+        axes.bar(labels, values, bottom=bottom, color=colour, label=tier, width=0.6)
+        bottom = [b + v for b, v in zip(bottom, values, strict=True)]
+    for x, value in enumerate(bottom):
+        axes.annotate(f"{value:.3g}", (x, value), ha="center", va="bottom")
+    axes.margins(y=0.12)
+    axes.set_title(f"{c.model}\n{report.currency} per million tokens, by tier", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _bridge(axes: Any, c: Comparison, report: Report) -> None:
+    if not c.bridge or c.planned.cost_per_mtok is None:
+        axes.set_axis_off()
+        return
+    start = c.planned.cost_per_mtok.total
+    labels, at = ["planned"], start
+    axes.bar([0], [start], color=_SIDES["planned"], width=0.6)
+    axes.annotate(f"{start:.3g}", (0, start), ha="center", va="bottom")
+    for x, step in enumerate(c.bridge, start=1):
+        colour = "#b23a48" if step.adds > 0 else "#588157"
+        axes.bar([x], [step.adds], bottom=[at], color=colour, width=0.6)
+        axes.annotate(f"{step.adds:+.3g}", (x, max(at, step.reaches)), ha="center", va="bottom")
+        axes.plot([x - 0.7, x + 0.3], [at, at], color="#7d8491", linewidth=0.8)
+        labels.append(step.cause)
+        at = step.reaches
+    axes.bar([len(labels)], [at], color=_SIDES["metered"], width=0.6)
+    axes.annotate(f"{at:.3g}", (len(labels), at), ha="center", va="bottom")
+    labels.append("metered")
+    axes.set_xticks(range(len(labels)), labels, fontsize=9)
+    axes.margins(y=0.12)
+    factor = c.step_time_factor
+    known = "not known" if factor is None else f"{factor:.3f} x the model's"
+    axes.set_title(
+        f"from planned to metered, {report.currency} per million tokens\nstep time {known}",
+        fontsize=10,
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _latency(axes: Any, c: Comparison, report: Report) -> None:
+    percentile = f"p{report.percentile[c.model]:g}"
+    kinds = {
+        "ttft\nmean": "ttft_ms",
+        f"ttft\n{percentile}": "ttft_ms_at_percentile",
+        "tpot\nmean": "tpot_ms",
+        f"tpot\n{percentile}": "tpot_ms_at_percentile",
+    }
+    width = 0.27
+    for i, (name, colour) in enumerate(_SIDES.items()):
+        side = getattr(c, name)
+        values = [getattr(side, field) or 0.0 for field in kinds.values()]
+        places = [x + (i - 1) * width for x in range(len(kinds))]
+        bars = axes.bar(places, values, width=width, color=colour, label=name)
+        axes.bar_label(bars, [f"{v:.0f}" for v in values], fontsize=7)
+    axes.set_xticks(range(len(kinds)), list(kinds), fontsize=9)
+    axes.set_yscale("log")
+    axes.margins(y=0.15)
+    axes.set_title("latency without the network, ms (log)", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
