@@ -228,7 +228,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lengths:
+class FixedLengths:
     """Requests that are all of one length."""
 
     input_tokens: float = required(Number(1, 10_000_000), "Tokens of the prompt.", "tokens")
@@ -257,8 +257,8 @@ class Demand:
         SHAPE, "How the rate moves over the day, in the users' local time: a daily shape of the "
         "catalog.", default="flat", origin="assumption: no daily rhythm",
     )  # fmt: skip
-    lengths: str | Lengths = optional(
-        Either(TRACE, Section(Lengths)), "How long requests are: a trace of the catalog, or fixed "
+    lengths: str | FixedLengths = optional(
+        Either(TRACE, Section(FixedLengths)), "How long requests are: a trace of the catalog, or fixed "
         "lengths.", default="azure-conv",
         origin="Azure LLM inference trace 2023, conversation: 1,155 tokens in, 211 out on average",
     )  # fmt: skip

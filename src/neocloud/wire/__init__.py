@@ -1,0 +1,37 @@
+"""HTTP/1.1 over asyncio, server and client, with no meaning of its own.
+
+Both sides work with callbacks on protocols, so that a request needs no task, and bytes pass as
+they are. Who wants `await` has `Exchange.drain` and `fetch`.
+"""
+
+from neocloud.wire.client import Call, Client, Pool, Receiver
+from neocloud.wire.errors import UpstreamError, UpstreamFault
+from neocloud.wire.exchange import Exchange
+from neocloud.wire.fetch import fetch
+from neocloud.wire.heads import Header, Headers, Lines, header_lines
+from neocloud.wire.records import Address, ClientLimits, Limits, Response, ResponseHead
+from neocloud.wire.server import Handler, Refusal, Server, serve
+
+__all__ = [
+    "Address",
+    "Call",
+    "Client",
+    "ClientLimits",
+    "Exchange",
+    "Handler",
+    "Header",
+    "Headers",
+    "Limits",
+    "Lines",
+    "Pool",
+    "Receiver",
+    "Refusal",
+    "Response",
+    "ResponseHead",
+    "Server",
+    "UpstreamError",
+    "UpstreamFault",
+    "fetch",
+    "header_lines",
+    "serve",
+]

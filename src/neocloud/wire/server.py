@@ -1,0 +1,150 @@
+"""Listening, the connections that are open, and the clock they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from email.utils import formatdate
+
+from neocloud.wire.connection import ServerConnection
+from neocloud.wire.exchange import Exchange
+from neocloud.wire.heads import Headers
+from neocloud.wire.records import Limits
+
+Handler = Callable[[Exchange], None]
+"""Takes a request. It answers at once, or keeps the exchange and answers later."""
+
+Refusal = Callable[[int, str], tuple[Headers, bytes]]
+"""Headers and body of the answer to a request that no handler sees (malformed, too large)."""
+
+_SWEEP_S = 0.5
+"""How often time limits are checked; they are kept to this precision."""
+
+
+def plain_refusal(status: int, reason: str) -> tuple[Headers, bytes]:
+    """A refusal as one line of text."""
+    return ((b"content-type", b"text/plain; charset=utf-8"),), f"{status} {reason}\n".encode()
+
+
+class Server:
+    """A listening server. Made by `serve`.
+
+    Attributes:
+        loop: the event loop that all of it runs in.
+        handler: takes the requests.
+        refusal: words the answer to what is refused before a handler sees it.
+        limits: what clients may do.
+        clock: `loop.time()`, renewed twice a second.
+        date_line: the Date field of now.
+        closing: True once it shuts down: each connection ends with the answer at hand.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handler: Handler,
+        limits: Limits,
+        refusal: Refusal,
+    ) -> None:
+        self.loop = loop
+        self.handler = handler
+        self.limits = limits
+        self.refusal = refusal
+        self.clock = loop.time()
+        self.date_line = b""
+        self._connections: set[ServerConnection] = set()
+        self._listener: asyncio.Server | None = None
+        self.closing = False
+        self._empty = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sweep()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that it listens on; the port is the real one where 0 was asked for."""
+        assert self._listener is not None
+        host, port = self._listener.sockets[0].getsockname()[:2]
+        return host, port
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._connections)
+
+    def listen(self, listener: asyncio.Server) -> None:
+        """Note the socket."""
+        self._listener = listener
+
+    def admit(self, connection: ServerConnection) -> bool:
+        """Count a new connection; False if it is one too many."""
+        self._connections.add(connection)
+        self._empty.clear()
+        return not self.closing and len(self._connections) <= self.limits.max_connections
+
+    def forget(self, connection: ServerConnection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    async def close_gracefully(self, timeout_s: float) -> int:
+        """Stop listening, let running exchanges end, then close everything.
+
+        Args:
+            timeout_s: how long running exchanges may take.
+
+        Returns:
+            Connections that were cut off because time was up.
+        """
+        self.closing = True
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
+        cut = 0
+        if self._connections:
+            try:
+                await asyncio.wait_for(self._empty.wait(), timeout_s)
+            except TimeoutError:
+                cut = len(self._connections)
+                for connection in list(self._connections):
+                    connection.kill()
+                await self._empty.wait()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._listener is not None:
+            await self._listener.wait_closed()
+        return cut
+
+    def _sweep(self) -> None:
+        self.clock = now = self.loop.time()
+        self.date_line = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        for connection in list(self._connections):
+            connection.check(now)
+        self._timer = self.loop.call_later(_SWEEP_S, self._sweep)
+
+
+async def serve(
+    handler: Handler,
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+    refusal: Refusal = plain_refusal,
+) -> Server:
+    """Listen on an address and hand each complete request to `handler`.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    loop = asyncio.get_running_loop()
+    server = Server(loop, handler, limits or Limits(), refusal)
+    try:
+        listener = await loop.create_server(
+            lambda: ServerConnection(server), host, port, backlog=4096
+        )
+    except BaseException:
+        await server.close_gracefully(0)
+        raise
+    server.listen(listener)
+    return server
