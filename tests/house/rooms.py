@@ -9,14 +9,13 @@ from pathlib import Path
 
 from .tree import Import, imports, parse
 
-OUTSIDE = frozenset(
-    """
-    asyncio concurrent ctypes curses fcntl ftplib getpass http httptools imaplib mmap
-    multiprocessing os platform poplib pty pwd queue random resource sched secrets select selectors
-    shutil signal smtplib socket socketserver sqlite3 ssl subprocess syslog tempfile termios
-    threading time urllib uuid uvloop webbrowser xmlrpc
-    """.split()
-)
+OUTSIDE = frozenset({
+    "asyncio", "concurrent", "ctypes", "curses", "fcntl", "ftplib", "getpass", "http",
+    "httptools", "imaplib", "mmap", "multiprocessing", "os", "platform", "poplib", "pty", "pwd",
+    "queue", "random", "resource", "sched", "secrets", "select", "selectors", "shutil", "signal",
+    "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "syslog", "tempfile",
+    "termios", "threading", "time", "urllib", "uuid", "uvloop", "webbrowser", "xmlrpc",
+})  # fmt: skip
 """Modules with a clock, a network, an environment, processes, threads or chance in them."""
 
 FILES = frozenset({"fileinput", "glob", "gzip", "io", "pathlib", "zoneinfo"})
