@@ -31,7 +31,9 @@ def fragments(folder: Path) -> dict[str, list[Path]]:
             continue
         match = NAME.fullmatch(path.name)
         if match is None:
-            raise ChangelogError(f"{path}: call it WHAT.KIND.md with KIND one of {', '.join(KINDS)}")
+            raise ChangelogError(
+                f"{path}: call it WHAT.KIND.md with KIND one of {', '.join(KINDS)}"
+            )
         if not path.read_text().strip():
             raise ChangelogError(f"{path} is empty; say what changed")
         found[match[1]].append(path)
