@@ -2,7 +2,7 @@
 
 from neocloud.spec.fields import Described, described
 from neocloud.spec.load import load_cloud, parse_cloud
-from neocloud.spec.problems import CODES, Problem, SpecError
+from neocloud.spec.problems import CODES, Code, Problem, SpecError
 from neocloud.spec.records import (
     Cloud,
     Demand,
@@ -12,16 +12,17 @@ from neocloud.spec.records import (
     Model,
     Objective,
     Planning,
-    Pool,
-    PowerContract,
-    Site,
     Tenant,
     TokenPrices,
 )
+from neocloud.spec.schema import cloud_schema
+from neocloud.spec.sites import Pool, PowerContract, Site
+from neocloud.spec.summary import Summary, Validation, summarise
 
 __all__ = [
     "CODES",
     "Cloud",
+    "Code",
     "Demand",
     "Described",
     "Finance",
@@ -35,9 +36,13 @@ __all__ = [
     "Problem",
     "Site",
     "SpecError",
+    "Summary",
     "Tenant",
     "TokenPrices",
+    "Validation",
+    "cloud_schema",
     "described",
     "load_cloud",
     "parse_cloud",
+    "summarise",
 ]

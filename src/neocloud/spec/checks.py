@@ -15,13 +15,11 @@ from neocloud.spec.records import (
     Cloud,
     Demand,
     Model,
-    Pool,
-    PowerContract,
-    Site,
     Tenant,
     TokenPrices,
 )
 from neocloud.spec.references import internet_users
+from neocloud.spec.sites import Pool, PowerContract, Site
 from neocloud.spec.structures import Check
 
 Values = dict[str, Any]
@@ -34,6 +32,11 @@ _NEEDED_FIGURES = (
     ("node_power_w", "node power"),
 )
 
+EXACTLY_ONE: MappingType[type[Any], tuple[str, ...]] = {
+    PowerContract: ("usd_per_mwh", "eur_per_mwh"),
+}
+"""Keys of a record of which the file must give one and no more (E110)."""
+
 
 def _at(node: Node, name: str) -> Node:
     """Where a field stands, or its record where the file leaves it out."""
@@ -41,10 +44,11 @@ def _at(node: Node, name: str) -> Node:
 
 
 def _power_contract(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    given = [name for name in ("usd_per_mwh", "eur_per_mwh") if _at(node, name) is not node]
+    names = EXACTLY_ONE[PowerContract]
+    given = [name for name in names if _at(node, name) is not node]
     if len(given) != 1:
         message = "a power contract needs one price" if not given else "two prices for one contract"
-        reader.problem(node, "E110", message, "Give either usd_per_mwh or eur_per_mwh.")
+        reader.problem(node, "E110", message, f"Give either {' or '.join(names)}.")
 
 
 def _pool(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
@@ -134,7 +138,7 @@ def _demand(values: Values, node: Node, path: str, reader: Reader) -> None:  # n
         tenants = reader.declared("tenants")
         if len(tenants) == 1:
             values["tenant"] = tenants[0]
-        else:
+        elif tenants:  # none: `tenants` itself is broken, and told there
             message = "the demand has no tenant"
             remedy = f"Add tenant: one of {', '.join(tenants[:12])}."
             reader.problem(node, "E106", message, remedy)

@@ -21,9 +21,11 @@ class Broken:
 
 BROKEN: Final = Broken()
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
-_WHOLE = re.compile(r"[+-]?\d{1,18}")
-_BYTES = re.compile(r"(\d{1,15})\s*([kKMG]i?B)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_BYTES = re.compile(r"([0-9]{1,15}) *([kKMG]i?B)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _UNITS = {None: 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9,
           "KiB": 2**10, "kiB": 2**10, "MiB": 2**20, "GiB": 2**30}  # fmt: skip
@@ -60,6 +62,10 @@ class Kind(ABC):
     @abstractmethod
     def schema(self) -> dict[str, Any]:
         """JSON schema of the value."""
+
+    def inner(self) -> tuple[tuple[str, type[Any]], ...]:
+        """Types of the records inside, each with what it adds to a path: `.NAME`, `[]`."""
+        return ()
 
     def show(self, value: object) -> str:
         """A default value as a user would write it."""
@@ -98,6 +104,9 @@ class Text(ScalarKind):
         if len(node.text) > self.maximum:
             message = f"{name} has {len(node.text):,} characters, over {self.maximum}"
             return reader.problem(node, "E104", message, "Shorten it.")
+        if _UNPRINTABLE.search(node.text):
+            message = f"{name} {node.text!r} has control characters or halves of characters"
+            return reader.problem(node, "E109", message, "Write plain text.")
         if not node.text.strip() and not self.blank:
             return reader.wrong(node, name, self.label)
         return node.text
@@ -124,7 +133,7 @@ class Name(ScalarKind):
         """The name itself."""
         if not _NAME.fullmatch(node.text):
             message = f"{name} {node.text!r} is not a name"
-            remedy = "Use up to 63 letters, digits, dots, dashes and underscores, a letter first."
+            remedy = "Use up to 63 letters, digits, dots, dashes, underscores, no mark first."
             return reader.problem(node, "E109", message, remedy)
         return node.text
 
@@ -190,7 +199,10 @@ class Number(_Bounded):
         value = _decimal(node.text)
         if value is None:
             return reader.wrong(node, name, self.label)
-        return float(value) if self.bounded(value, node, name, reader) else BROKEN
+        if not self.bounded(value, node, name, reader):
+            return BROKEN
+        number = float(value)  # a text such as 1e-999 is above 0, its float is not
+        return number if self.bounded(Decimal(number), node, name, reader) else BROKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +276,7 @@ class Day(ScalarKind):
 
     def read_text(self, node: Scalar, name: str, reader: Reader) -> object:
         """The date."""
-        if len(node.text) == 10:  # the short forms of ISO 8601 are too easily something else
+        if _DAY.fullmatch(node.text):  # ISO 8601 has more forms, too easily something else
             try:
                 return date.fromisoformat(node.text)
             except ValueError:
@@ -342,7 +354,7 @@ class Pattern(ScalarKind):
 
     def schema(self) -> dict[str, Any]:
         """A string of that form."""
-        return {"type": "string", "pattern": f"^{self.pattern}$"}
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
 
 
 def _decimal(text: str) -> Decimal | None:

@@ -80,7 +80,7 @@ def parse_nodes(text: str, name: str) -> tuple[Node | None, list[Problem]]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        return None, [_syntax_problem(error, name)]
+        return None, [_syntax_problem(error, name, text)]
     except RecursionError:
         return None, [_limit_problem(name, 1, 1, f"the file is nested over {MAX_DEPTH} deep")]
     if root is None:
@@ -141,7 +141,12 @@ def _limit_problem(name: str, line: int, column: int, message: str) -> Problem:
     return Problem(name, line, column, "E102", message, "Write the values out, without aliases.")
 
 
-def _syntax_problem(error: yaml.YAMLError, name: str) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, name: str, text: str) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):  # a character that YAML does not allow
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"the character {text[error.position]!r} cannot stand in YAML"
+        return Problem(name, line, column, "E101", message, "Remove it, or escape it in quotes.")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"

@@ -5,35 +5,102 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-CODES: Mapping[str, str] = {
-    "E100": "The file cannot be read",
-    "E101": "The file is not valid YAML",
-    "E102": "The file is nested too deep or grows too large",
-    "E103": "A key stands twice in one mapping",
-    "E104": "A value is outside its bounds",
-    "E105": "An unknown key",
-    "E106": "A required key is missing",
-    "E107": "A value is of the wrong type",
-    "E108": "A value is none of the allowed ones",
-    "E109": "A name has characters that names cannot have",
-    "E110": "Exactly one of several keys is needed",
-    "E201": "A model that the file does not declare",
-    "E202": "A tenant that the file does not declare",
-    "E203": "A site that the file does not declare",
-    "E204": "A metro that the catalog does not know",
-    "E205": "A site stands where no data-center space is bought",
-    "E206": "An accelerator that the catalog does not know",
-    "E207": "A trace or daily shape that the catalog does not know",
-    "E208": "A model configuration cannot be read",
-    "E209": "A precision that cannot be served",
-    "E210": "A currency without an exchange rate",
-    "E211": "Shares of metros do not sum to 1",
-    "E212": "No power price is known for the metro",
-    "E213": "A figure of the accelerator is not known",
-    "E214": "Two pools of a site have one name",
-    "E215": "A demand contradicts what its tenant may use",
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of mistake: `meaning` without a full stop, `remedy` as sentences."""
+
+    meaning: str
+    remedy: str
+
+
+_NAMED = "Use a name that stands there, or add it. The message gives the nearest names."
+
+CODES: Mapping[str, Code] = {
+    "E100": Code(
+        "The file cannot be read",
+        "Give the path of a text file in UTF-8 of at most a million bytes; `neocloud init` writes "
+        "one to start from.",
+    ),
+    "E101": Code(
+        "The file is not valid YAML",
+        "Look at the place given and just before it: an unclosed quote or bracket, a tab, or a "
+        "colon without a space.",
+    ),
+    "E102": Code(
+        "The file is nested too deep or grows too large",
+        "Write values out where aliases repeat them, and drop brackets around brackets.",
+    ),
+    "E103": Code("A key or value stands twice", "Keep one of the two."),
+    "E104": Code(
+        "A value is outside its bounds",
+        "Mind the unit: shares are parts of 1, power is in MW, latencies are in milliseconds.",
+    ),
+    "E105": Code(
+        "An unknown key",
+        "Correct the spelling; every key of this version is in cloud-file.md beside this page.",
+    ),
+    "E106": Code("A required key is missing", "Add it; the message says what it means."),
+    "E107": Code("A value is of the wrong type", "Write what the message expects."),
+    "E108": Code("A value is none of the allowed ones", "Use one of the words in the message."),
+    "E109": Code(
+        "A text has characters that it cannot have",
+        "Names stand in ids, paths and URLs: up to 63 letters, digits, dots, dashes and "
+        "underscores, a letter or digit first. Other texts take no control characters.",
+    ),
+    "E110": Code("Exactly one of several keys is needed", "Keep one of the keys in the message."),
+    "E201": Code("A model that the file does not declare", f"Look under `models`. {_NAMED}"),
+    "E202": Code("A tenant that the file does not declare", f"Look under `tenants`. {_NAMED}"),
+    "E203": Code("A site that the file does not declare", f"Look under `sites`. {_NAMED}"),
+    "E204": Code(
+        "A metro that the catalog does not know",
+        "Use the catalog's name, in small letters with dashes. Where a place is not in it, take "
+        "the nearest large city.",
+    ),
+    "E205": Code(
+        "A site stands where no data-center space is bought",
+        "Put the site at one of the nearest markets, which the message names.",
+    ),
+    "E206": Code(
+        "An accelerator that the catalog does not know",
+        "Use the catalog's key, such as `h100-sxm` or `mi300x`.",
+    ),
+    "E207": Code(
+        "A trace or daily shape that the catalog does not know",
+        "Use a name of the catalog, or give fixed lengths instead of a trace.",
+    ),
+    "E208": Code(
+        "A model configuration cannot be read",
+        "Give a name of the catalog or the path of a model's own `config.json`, relative to the "
+        "cloud file.",
+    ),
+    "E209": Code(
+        "A precision that cannot be served",
+        "Leave `precisions` out to serve the checkpoint as it was published, or name one that the "
+        "message lists.",
+    ),
+    "E210": Code(
+        "A currency without an exchange rate",
+        "Add the rate under `exchange_rates`: units of the cloud's currency for one of the other.",
+    ),
+    "E211": Code("Shares of metros do not sum to 1", "Change them, or give a list: equal shares."),
+    "E212": Code(
+        "No power price is known for the metro",
+        "Add `power` with your contract; public prices exist for some markets only.",
+    ),
+    "E213": Code(
+        "A figure of the accelerator is not known",
+        "Give it in the file where the message says how, or use an accelerator whose figures are "
+        "published.",
+    ),
+    "E214": Code("Two pools of a site have one name", "Give each pool its own `name`."),
+    "E215": Code(
+        "A demand contradicts what its tenant may use",
+        "Allow the tenant the model, or drop the demand.",
+    ),
 }
-"""All codes. E1xx: the file on its own; E2xx: what it refers to. A page each in `docs/errors`."""
+"""All codes. E1xx: the file on its own; E2xx: what it refers to. `docs/reference/errors.md` shows
+each with an example."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class Section(Kind):
         """A reference to the record."""
         return reference(self.record)
 
+    def inner(self) -> tuple[tuple[str, type[Any]], ...]:
+        """The record, at the same path."""
+        return (("", self.record),)
+
 
 @dataclass(frozen=True, slots=True)
 class Table(Kind):
@@ -75,6 +79,10 @@ class Table(Kind):
             "propertyNames": Name().schema(),
             "additionalProperties": reference(self.record),
         }
+
+    def inner(self) -> tuple[tuple[str, type[Any]], ...]:
+        """The record, under its name."""
+        return ((".NAME", self.record),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,10 @@ class ListOf(Kind):
             found["uniqueItems"] = True
         return {"anyOf": [found, item]} if isinstance(self.item, ScalarKind) else found
 
+    def inner(self) -> tuple[tuple[str, type[Any]], ...]:
+        """Records of its items."""
+        return tuple((f"[]{path}", record) for path, record in self.item.inner())
+
     def show(self, value: object) -> str:
         """Items as in a flow list."""
         if value is None:
@@ -182,6 +194,10 @@ class Either(Kind):
     def schema(self) -> dict[str, Any]:
         """Any of the two."""
         return {"anyOf": [self.scalar.schema(), self.section.schema()]}
+
+    def inner(self) -> tuple[tuple[str, type[Any]], ...]:
+        """The record of the mapping."""
+        return self.section.inner()
 
 
 Check = Callable[["dict[str, object]", Node, str, "Reader"], None]
