@@ -159,7 +159,7 @@ def test_decodes_share_a_step_with_prefill_and_the_budget():
 def test_the_newest_is_preempted_and_computes_its_answer_again():
     """R13. Two requests grow until four blocks do not hold both."""
     replica = Replica(limits(kv_blocks=4, prefix_cache=False), Prices())
-    old, new = replica.submit(request(4, 10)), replica.submit(request(4, 7))
+    _, new = replica.submit(request(4, 10)), replica.submit(request(4, 7))
     step(replica)
     results = [step(replica) for _ in range(4)]
     assert [r.preempted for _, r in results] == [(), (), (), ()]

@@ -72,7 +72,7 @@ def jobs(draw, block_tokens: int) -> Job:
 
 @st.composite
 def scenarios(draw):
-    """Limits, and events: a job, ("abort", nth handle) or "tick": a step begins, or ends if one runs."""
+    """Limits, and events: a job, ("abort", nth handle) or "tick" (a step begins, or ends)."""
     bounds = draw(limits())
     job = jobs(bounds.block_tokens)
     kinds = st.sampled_from(("job", "tick", "tick", "abort"))

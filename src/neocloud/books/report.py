@@ -185,7 +185,8 @@ def _say_efficiency(factor: float | None, bridge: Bridge | None, currency: str) 
 def _say_latency(planned: Side, expected: Side, now: Side) -> tuple[str, ...]:
     if planned.tpot_ms is None or expected.tpot_ms is None or now.tpot_ms is None:
         return ()
-    return (
+    said = (
         f"latency: {planned.tpot_ms:.1f} ms per token planned, {expected.tpot_ms:.1f} ms expected "
-        f"at the metered load, {now.tpot_ms:.1f} ms metered",
+        f"at the metered load, {now.tpot_ms:.1f} ms metered"
     )
+    return (said,)

@@ -50,7 +50,8 @@ def _block(c: Comparison, report: Report) -> list[str]:
         lines.append(f"  {label:32}" + "".join(_number(v, scale, digits) for v in values))
     lines += _costs(c, sides, report.currency)
     lines.append(
-        f"  Latencies are without the network; the round trip adds {c.network_ms:.0f} ms on average."
+        "  Latencies are without the network; the round trip adds "
+        f"{c.network_ms:.0f} ms on average."
     )
     if c.bridge:
         lines.append("  From planned to metered, " + report.currency + " per million tokens:")

@@ -71,7 +71,7 @@ def _usable(events: Sequence[UsageEvent]) -> list[UsageEvent]:
 def _answer_s(event: UsageEvent) -> float:
     """Metered duration that only steps explain: of the stream, or of the whole if unstreamed."""
     start = event.first_token_ns if event.streamed else event.admitted_ns
-    return (event.finished_ns - start) / 1e9
+    return float(event.finished_ns - start) / 1e9
 
 
 def _run(events: Sequence[UsageEvent], limits: Limits, table: StepTable) -> Replay:

@@ -160,7 +160,7 @@ def _show_rest(plan: Plan) -> None:
             f"Binds: {b.limit} at {b.where}, {b.used:.4g} of {b.available:.4g} {b.unit} used."
         )
     click.echo(
-        f"Searched {s.examined:,} points: {s.no_room:,} without room in memory or batch, {s.too_slow:,} too slow, "
-        f"{s.dominated:,} dominated, {s.kept} kept. {s.solver} proved the placement within "
-        f"{s.gap:.2%} of the best."
+        f"Searched {s.examined:,} points: {s.no_room:,} without room in memory or batch, "
+        f"{s.too_slow:,} too slow, {s.dominated:,} dominated, {s.kept} kept. {s.solver} proved "
+        f"the placement within {s.gap:.2%} of the best."
     )

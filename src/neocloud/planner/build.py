@@ -157,7 +157,8 @@ def _assemble(
     searched: Searched,
     lengths: Mapping[str, Lengths],
 ) -> Plan:
-    placements, flows = [], []
+    placements: list[Placement] = []
+    flows: list[Flow] = []
     for o, count in enumerate(placed.replicas):
         if count == 0:
             continue

@@ -114,7 +114,7 @@ class ServerConnection(asyncio.Protocol):
         except (httptools.HttpParserError, _RefusedError) as error:
             if self._refusal is None:
                 self._refusal = (400, f"malformed request: {error}")
-        if self._stage == _Stage.HEAD:
+        if self._refusal is None and self._stage == _Stage.HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > self._server.limits.max_header_bytes:
                 self._refusal = (431, "request header fields too large")
