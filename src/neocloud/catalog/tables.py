@@ -51,12 +51,14 @@ def unknown_key(kind: str, key: str, known: Mapping[str, object] | tuple[str, ..
 def nearest(
     key: str, known: Mapping[str, object] | tuple[str, ...], count: int = 3
 ) -> tuple[str, ...]:
-    """Up to `count` names closest to `key`, best first; those that contain it count as close."""
+    """Up to `count` names closest to `key`: those that contain it, then those spelt alike."""
     import difflib
 
     wanted = key.lower()
     folded = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(wanted, folded, n=count, cutoff=0.6)
-    if len(wanted) >= 3:
-        close += [name for name in folded if wanted in name and name not in close]
-    return tuple(folded[name] for name in close[:count])
+    held = [name for name in folded if len(wanted) >= 3 and wanted in name]
+    held.sort(key=lambda name: (not name.startswith(wanted), len(name)))
+    close = difflib.get_close_matches(wanted, folded, n=count, cutoff=0.65)
+    best = [name for name in close if name == wanted] + held
+    best += [name for name in close if name not in best]
+    return tuple(folded[name] for name in best[:count])

@@ -25,13 +25,41 @@ from neocloud.perf import (
 @click.command(name="predict")
 @click.option("--model", required=True, help="Catalog name, or path of a config.json.")
 @click.option("--accelerator", required=True, help="Catalog key, such as h100-sxm.")
-@click.option("--tp", type=click.IntRange(1, 1024), default=1, show_default=True)
+@click.option(
+    "--tp",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Accelerators that share the model: tensor parallelism.",
+)
 @click.option("--precision", help="bf16, fp8 or mxfp4; the checkpoint's own unless given.")
-@click.option("--isl", type=click.FloatRange(1, 1e7), default=1024, show_default=True)
-@click.option("--osl", type=click.FloatRange(1, 1e7), default=1024, show_default=True)
-@click.option("--concurrency", type=click.IntRange(1, 100_000), default=64, show_default=True)
-@click.option("--max-batch", type=click.IntRange(1, 65_536), help="The concurrency unless given.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option(
+    "--isl",
+    type=click.FloatRange(1, 1e7),
+    default=1024,
+    show_default=True,
+    help="Tokens of a prompt.",
+)
+@click.option(
+    "--osl",
+    type=click.FloatRange(1, 1e7),
+    default=1024,
+    show_default=True,
+    help="Tokens of an answer.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 100_000),
+    default=64,
+    show_default=True,
+    help="Requests in flight at once, a new one for each that ends.",
+)
+@click.option(
+    "--max-batch",
+    type=click.IntRange(1, 65_536),
+    help="Most sequences in one step; the concurrency unless given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the prediction as JSON.")
 def command(
     model: str,
     accelerator: str,

@@ -37,9 +37,8 @@ def command(cloud_file: Path, as_json: bool) -> None:
                 Validation(file=str(cloud_file), valid=False, problems=error.problems, summary=None)
             )
             raise click.exceptions.Exit(WRONG_INPUT) from None
-        count = len(error.problems)
         told = "\n".join(str(problem) for problem in error.problems)
-        raise Failure(f"{told}\n{count} mistake{'s' if count > 1 else ''}.") from None
+        raise Failure(f"{told}\n{_count(len(error.problems), 'mistake')}.") from None
     summary = summarise(cloud, catalog)
     if as_json:
         _print_json(Validation(file=cloud.file, valid=True, problems=(), summary=summary))
@@ -109,7 +108,11 @@ def _show(s: Summary) -> None:
         )
     )  # fmt: skip
     click.echo(
-        f"{len(s.sites)} sites, {s.accelerators:,} accelerators, {len(s.models)} models, "
-        f"{len(s.tenants)} tenants, {significant(s.requests_per_s)} requests/s; "
-        f"money in {s.currency}."
+        f"{_count(len(s.sites), 'site')}, {_count(s.accelerators, 'accelerator')}, "
+        f"{_count(len(s.models), 'model')}, {_count(len(s.tenants), 'tenant')}, "
+        f"{significant(s.requests_per_s)} requests/s; money in {s.currency}."
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

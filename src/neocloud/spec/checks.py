@@ -109,13 +109,18 @@ def _model(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
     config = values.get("config")
     if config is None:
         return
+    names = reader.catalog.architecture_names()
+    if config not in names and not config.endswith(".json"):
+        message = f"config {config!r} is no model of the catalog and no path of a config.json"
+        reader.unknown(_at(node, "config"), "E208", message, config, names)
+        return
     try:
         architecture = reader.catalog.architecture(config, reader.base)
     except CatalogError as error:
         near = f"Did you mean {' or '.join(error.nearest)}?" if error.nearest else (
-            "Give a name of the catalog or the path of a config.json."
+            "Give a name of the catalog or the path of a model's own config.json."
         )  # fmt: skip
-        reader.problem(_at(node, "config"), "E208", f"config {config!r}: {error}", near)
+        reader.problem(_at(node, "config"), "E208", f"config {error}", near)
         return
     values["architecture"] = architecture
     own = architecture.checkpoint_precision

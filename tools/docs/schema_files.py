@@ -1,0 +1,48 @@
+"""JSON Schemas of what the project reads and lays down, from the records themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from neocloud.activity import SCHEMA as ACTIVITY
+from neocloud.activity import Row
+from neocloud.books import Invoice, Report
+from neocloud.ledger import UsageEvent
+from neocloud.ledger.records import SCHEMA as LEDGER
+from neocloud.planner import plan_schema
+from neocloud.spec import Validation, cloud_schema
+
+
+def _record(kind: type[msgspec.Struct], title: str = "") -> Callable[[], dict[str, Any]]:
+    """Schema of a record; its own field `schema` names it unless a title is given."""
+
+    def make() -> dict[str, Any]:
+        fields = {field.name: field for field in msgspec.structs.fields(kind)}
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": title or fields["schema"].default,
+            **msgspec.json.schema(kind),
+        }
+
+    return make
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "cloud": cloud_schema,
+    "plan": plan_schema,
+    "validation": _record(Validation),
+    "report": _record(Report),
+    "invoice": _record(Invoice),
+    "activity": _record(Row, ACTIVITY),
+    "usage-event": _record(UsageEvent, LEDGER),
+}
+"""By the name of the file in `schemas/`, without its ending."""
+
+
+def render(name: str) -> str:
+    """One schema as text."""
+    return json.dumps(SCHEMAS[name](), indent=1, ensure_ascii=False) + "\n"
