@@ -156,7 +156,7 @@ def _llama(fields: ConfigFields) -> Iterable[LayerGroup]:
             hidden, fields.count("intermediate_size"), bias=fields.flag("mlp_bias", default=False)
         ),
     )
-    return [layer] * fields.count("num_hidden_layers")
+    return [layer] * fields.layers()
 
 
 def _qwen3(fields: ConfigFields) -> Iterable[LayerGroup]:
@@ -166,7 +166,7 @@ def _qwen3(fields: ConfigFields) -> Iterable[LayerGroup]:
     attention = _attention(fields, input_bias=bias, output_bias=bias)
     norms = 2 * hidden + 2 * _head_dim(fields)
     dense = _gated(hidden, fields.count("intermediate_size"), bias=False)
-    for number in range(fields.count("num_hidden_layers")):
+    for number in range(fields.layers()):
         yield _layer(_window(fields, number), attention, norms, dense=dense)
 
 
@@ -183,7 +183,7 @@ def _mixtral(fields: ConfigFields) -> Iterable[LayerGroup]:
         experts_per_token=_at_most(fields, "num_experts_per_tok", experts),
         expert=_gated(hidden, fields.count("intermediate_size"), bias=False),
     )
-    return [layer] * fields.count("num_hidden_layers")
+    return [layer] * fields.layers()
 
 
 def _qwen3_moe(fields: ConfigFields) -> Iterable[LayerGroup]:
@@ -193,7 +193,7 @@ def _qwen3_moe(fields: ConfigFields) -> Iterable[LayerGroup]:
     attention = _attention(fields, input_bias=bias, output_bias=bias)
     norms = 2 * hidden + 2 * _head_dim(fields)
     step, only_dense = fields.count("decoder_sparse_step", 1), fields.numbers("mlp_only_layers")
-    for number in range(fields.count("num_hidden_layers")):
+    for number in range(fields.layers()):
         window = _window(fields, number)
         if number in only_dense or (number + 1) % step:
             dense = _gated(hidden, fields.count("intermediate_size"), bias=False)
@@ -216,7 +216,7 @@ def _gpt_oss(fields: ConfigFields) -> Iterable[LayerGroup]:
     bias = fields.flag("attention_bias", default=True)
     attention = _attention(fields, input_bias=bias, output_bias=bias)
     norms = 2 * hidden + fields.count("num_attention_heads")
-    layers = fields.count("num_hidden_layers")
+    layers = fields.layers()
     kinds = fields.names("layer_types") or ("sliding_attention", "full_attention") * (layers // 2)
     if len(kinds) != layers or set(kinds) - {"sliding_attention", "full_attention"}:
         raise fields.refuse(f"layer_types does not name {layers} sliding or full layers")

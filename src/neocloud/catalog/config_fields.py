@@ -19,14 +19,20 @@ class ConfigFields:
         """True where the field is there and not null."""
         return self._config.get(name) is not None
 
-    def count(self, name: str, default: int | None = None) -> int:
-        """A whole number above zero; `default` where the field is missing or null."""
+    def count(self, name: str, default: int | None = None, most: int = 10**9) -> int:
+        """A whole number from 1 to `most`; `default` where the field is missing or null."""
         value = self._config.get(name)
         if value is None and default is not None:
-            return default
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 10**12:
-            raise self.refuse(f"{name} is {value!r}; expected a whole number above 0")
+            value = default
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most:
+            raise self.refuse(
+                f"{name} is {_short(value)}; expected a whole number from 1 to {most:,}"
+            )
         return value
+
+    def layers(self) -> int:
+        """Number of layers; each becomes an object, so an absurd number is refused."""
+        return self.count("num_hidden_layers", most=10_000)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false; `default` where the field is missing or null."""
@@ -34,7 +40,7 @@ class ConfigFields:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise self.refuse(f"{name} is {value!r}; expected true or false")
+            raise self.refuse(f"{name} is {_short(value)}; expected true or false")
         return value
 
     def names(self, name: str) -> tuple[str, ...]:
@@ -54,3 +60,8 @@ class ConfigFields:
     def refuse(self, message: str) -> CatalogError:
         """Return an error that names the file."""
         return CatalogError(f"{self._where}: {message}")
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -33,7 +33,7 @@ def read_precisions(config: Mapping[str, Any], where: str) -> Precisions:
         CatalogError: the quantisation is of a kind we do not know.
     """
     dtype = config.get("torch_dtype") or config.get("dtype") or "bfloat16"
-    if dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise CatalogError(
             f"{where}: dtype {dtype!r} is not known; expected one of {', '.join(_DTYPES)}"
         )
@@ -41,13 +41,17 @@ def read_precisions(config: Mapping[str, Any], where: str) -> Precisions:
     quantised = config.get("quantization_config")
     if quantised is None:
         return Precisions(plain, plain, plain)
+    if not isinstance(quantised, Mapping):
+        raise CatalogError(f"{where}: quantization_config is not an object")
     method, algorithm = quantised.get("quant_method"), quantised.get("quant_algo")
-    layers = _METHODS.get(method) or _ALGORITHMS.get(algorithm)
+    layers = _METHODS.get(str(method)) or _ALGORITHMS.get(str(algorithm))
     if layers is None:
         known = ", ".join([*_METHODS, *_ALGORITHMS])
         raise CatalogError(
             f"{where}: quantization_config uses {method or algorithm!r}; known are {known}"
         )
     left_out = quantised.get("modules_to_not_convert") or quantised.get("ignore") or ()
-    attention_left_out = any("self_attn" in name and "norm" not in name for name in left_out)
+    if not isinstance(left_out, list | tuple):
+        raise CatalogError(f"{where}: the modules that are not quantised are not a list")
+    attention_left_out = any("self_attn" in n and "norm" not in n for n in map(str, left_out))
     return Precisions(layers, plain if attention_left_out else layers, plain)

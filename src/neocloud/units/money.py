@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 PICO = 10**12
 """Pico-units in one unit of a currency."""
@@ -17,8 +17,12 @@ PICO = 10**12
 # ISO 4217 minor digits where they are not two.
 _MINOR_DIGITS = {
     "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-    "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "PYG": 0, "UGX": 0, "VND": 0, "XAF": 0, "XOF": 0,
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
+    "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "CLF": 4, "UYW": 4,
 }  # fmt: skip
+# The default context keeps 28 digits and rounds in silence; this one keeps 60 and refuses to.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -42,13 +46,21 @@ def price_per_token(per_million: Decimal) -> int:
     """
     if not per_million.is_finite() or per_million < 0:
         raise MoneyError(f"a price of {per_million} per million tokens is not a price")
-    scaled = per_million * (PICO // 1_000_000)
-    if scaled != scaled.to_integral_value():
+    scaled = _scaled(per_million, PICO // 1_000_000)
+    if scaled is None:
         raise MoneyError(
             f"{per_million} per million tokens has more than six decimals; "
             "a token must cost a whole number of 1e-12 of the currency"
         )
-    return int(scaled)
+    return scaled
+
+
+def _scaled(value: Decimal, factor: int) -> int | None:
+    """`value` times `factor` if that is a whole number of at most 60 digits, else None."""
+    try:
+        return int(_EXACT.multiply(value, Decimal(factor)).to_integral_exact(context=_EXACT))
+    except (Inexact, InvalidOperation, ValueError, OverflowError):  # NaN and infinities too
+        return None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,11 +80,19 @@ class Amount:
 
     @classmethod
     def of(cls, value: Decimal | str, currency: str) -> Amount:
-        """Return the amount of a decimal number of currency units; exact or an error."""
-        scaled = Decimal(value) * PICO
-        if scaled != scaled.to_integral_value():
-            raise MoneyError(f"{value} {currency} is finer than 1e-12")
-        return cls(currency, int(scaled))
+        """Return the amount of a decimal number of currency units.
+
+        Raises:
+            MoneyError: it is no number, finer than 1e-12, or of more than 60 digits.
+        """
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            raise MoneyError(f"{value!r} is not an amount") from None
+        scaled = _scaled(number, PICO)
+        if scaled is None:
+            raise MoneyError(f"{value} {currency} is not a whole number of 1e-12 {currency}")
+        return cls(currency, scaled)
 
     def __add__(self, other: Amount) -> Amount:
         if other.currency != self.currency:
@@ -88,7 +108,8 @@ class Amount:
     @property
     def exact(self) -> Decimal:
         """The whole amount, unrounded."""
-        return Decimal(self.pico).scaleb(-12)
+        sign, digits, _ = Decimal(self.pico).as_tuple()
+        return Decimal((sign, digits, -12))  # scaleb would round to 28 digits
 
     def rounded(self) -> Amount:
         """Return the amount to the currency's minor unit, halves to even."""
