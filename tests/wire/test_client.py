@@ -336,6 +336,51 @@ def test_connections_are_bounded() -> None:
     run(script, test, ClientLimits(max_connections=2))
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_closing_while_connections_are_made_comes_to_an_end(turns: int) -> None:
+    """However far the dialling is; the event loop need not tell a connection that it is closed."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.read()
+
+    async def test(pool: Pool) -> None:
+        for _ in range(20):
+            client, logs = Client(), [Log(), Log()]
+            mine = client.pool(pool.address)
+            for log in logs:
+                mine.request(b"GET", b"/", log)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await client.close()
+            assert mine.connections == 0
+            assert [len(log.events) for log in logs] == [1, 1]
+
+    run(script, test)
+
+
+def test_a_closed_client_dials_no_more() -> None:
+    """Not for a new request, nor to send again what met a dead connection."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await request(reader)
+        writer.write(OK)
+        await reader.read()
+
+    async def test(pool: Pool) -> None:
+        client = Client()
+        mine = client.pool(pool.address)
+        await fetch(mine, b"GET", b"/")
+        under_way, late = Log(), Log()
+        mine.request(b"GET", b"/", under_way)
+        await client.close()
+        mine.request(b"GET", b"/", late)
+        for log in (under_way, late):
+            await log.ended.wait()
+            assert log.events == [("connect", False)]
+
+    assert run(script, test) == 1
+
+
 def test_client_and_server_agree_on_long_bodies() -> None:
     def mirror(exchange: Exchange) -> None:
         exchange.start(200, (), len(exchange.body))

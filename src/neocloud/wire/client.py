@@ -12,6 +12,7 @@ from neocloud.wire.records import Address, ClientLimits, ResponseHead
 from neocloud.wire.upstream import ClientConnection
 
 _SWEEP_S = 0.5
+_CLOSED = "shutting down"
 
 
 class Receiver(Protocol):
@@ -108,8 +109,9 @@ class Pool:
         )
         self._idle: list[ClientConnection] = []
         self._connections: set[ClientConnection] = set()
-        self._dialing: set[asyncio.Task[None]] = set()
+        self._dialing: dict[asyncio.Task[None], Call] = {}
         self._emptied: asyncio.Event | None = None
+        self._closed = False
 
     def request(
         self,
@@ -141,6 +143,9 @@ class Pool:
 
     def dial(self, call: Call) -> None:
         """Connect, then send `call`; fail it if there are as many connections as there may be."""
+        if self._closed:
+            self.loop.call_soon(call.fail, UpstreamError(UpstreamFault.CONNECT, _CLOSED))
+            return
         if len(self._connections) + len(self._dialing) >= self.limits.max_connections:
             error = UpstreamError(
                 UpstreamFault.FULL, f"{self.limits.max_connections} connections to {self.address}"
@@ -148,8 +153,8 @@ class Pool:
             self.loop.call_soon(call.fail, error)
             return
         task = self.loop.create_task(self._connect(call))
-        self._dialing.add(task)
-        task.add_done_callback(self._dialing.discard)
+        self._dialing[task] = call
+        task.add_done_callback(self._dialing.pop)
 
     @property
     def connections(self) -> int:
@@ -183,22 +188,27 @@ class Pool:
             connection.check(now)
 
     async def close(self) -> None:
-        """Close every connection; calls under way fail."""
-        for task in list(self._dialing):
+        """Close every connection; calls under way fail, and so does whatever comes after."""
+        self._closed = True
+        dialing = dict(self._dialing)
+        for task in dialing:
             task.cancel()
         for connection in list(self._connections):
             connection.drop()
-        await asyncio.gather(*self._dialing, return_exceptions=True)
+        await asyncio.gather(*dialing, return_exceptions=True)
+        for call in dialing.values():  # a task that had not begun could not tell its call
+            call.fail(UpstreamError(UpstreamFault.CONNECT, _CLOSED))
         if self._connections:
             self._emptied = asyncio.Event()
             await self._emptied.wait()
 
     async def _connect(self, call: Call) -> None:
         limits, address = self.limits, self.address
+        connection = ClientConnection(self)
         try:
             async with asyncio.timeout(limits.connect_timeout_s):
-                _, connection = await self.loop.create_connection(
-                    lambda: ClientConnection(self),
+                await self.loop.create_connection(
+                    lambda: connection,
                     address.host,
                     address.port,
                     ssl=self._context if address.tls else None,
@@ -213,13 +223,17 @@ class Pool:
         except OSError as error:  # ssl.SSLError is one
             call.fail(UpstreamError(UpstreamFault.CONNECT, f"cannot connect to {address}: {error}"))
         except asyncio.CancelledError:
-            call.fail(UpstreamError(UpstreamFault.CONNECT, "shutting down"))
+            self.forget(connection)
+            call.fail(UpstreamError(UpstreamFault.CONNECT, _CLOSED))
             raise
         else:
             if call.done:  # aborted meanwhile
                 connection.release()
             else:
                 connection.send(call)
+            return
+        # The loop may close a connection that was made but not handed over without telling it.
+        self.forget(connection)
 
 
 class Client:
