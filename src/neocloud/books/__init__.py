@@ -17,7 +17,7 @@ from neocloud.books.rating import (
 )
 from neocloud.books.report import NothingMeteredError, make_report
 from neocloud.books.report_text import report_text
-from neocloud.books.step_factor import Replayed, limits_of, replay_metered
+from neocloud.books.step_factor import Replayed, replay_metered
 
 __all__ = [
     "BILLED",
@@ -43,7 +43,6 @@ __all__ = [
     "cost_of_row",
     "draw_report",
     "invoice_text",
-    "limits_of",
     "make_invoice",
     "make_report",
     "price_list",

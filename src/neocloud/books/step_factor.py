@@ -17,7 +17,7 @@ import numpy as np
 from neocloud.ledger import Status, UsageEvent
 from neocloud.perf import StepTable
 from neocloud.planner import Placement
-from neocloud.replica import Limits, Replay, Request, replay
+from neocloud.replica import Limits, Replay, Request, limits_of, replay
 
 MOST_REQUESTS = 1000
 """Of one replica, the earliest; more would not move the factor and cost time."""
@@ -41,17 +41,6 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     ttft_s: tuple[float, ...]
     tpot_s: tuple[float, ...]
     busy_accelerator_s: float
-
-
-def limits_of(placement: Placement) -> Limits:
-    """The scheduler's bounds of a replica of the placement."""
-    c = placement.configuration
-    return Limits(
-        max_batch=c.max_batch,
-        batch_tokens=max(c.batch_tokens, c.max_batch),
-        block_tokens=c.block_tokens,
-        kv_blocks=placement.kv_tokens // c.block_tokens,
-    )
 
 
 def _usable(events: Sequence[UsageEvent]) -> list[UsageEvent]:

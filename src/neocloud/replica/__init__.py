@@ -5,6 +5,7 @@ runs a list of arrivals through it in virtual time. Invariants R1 to R16: docs/i
 """
 
 from neocloud.replica.compiled import PLAIN, Kernels, compiled
+from neocloud.replica.limits import limits_of
 from neocloud.replica.records import (
     Limits,
     Refusal,
@@ -38,5 +39,6 @@ __all__ = [
     "StepWork",
     "Timeline",
     "compiled",
+    "limits_of",
     "replay",
 ]

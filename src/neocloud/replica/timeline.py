@@ -52,6 +52,20 @@ class Timeline:
             self._begin(time_s)
         return ended
 
+    def spent(self, now: float) -> tuple[float, float]:
+        """Seconds in which steps ran, and joules they took, from the start until `now`.
+
+        Of the step that runs, the part that has passed; its energy is spread evenly over it.
+        """
+        counts = self.replica.snapshot()
+        busy_s, joules = counts.busy_s, counts.joules
+        if self._work is not None and self.due is not None and self._work.seconds > 0:
+            part = 1.0 - (self.due - now) / self._work.seconds
+            part = min(max(part, 0.0), 1.0)
+            busy_s += part * self._work.seconds
+            joules += part * self._work.joules
+        return busy_s, joules
+
     def _begin(self, time_s: float) -> None:
         self._work = self.replica.begin_step()
         self.due = None if self._work is None else time_s + self._work.seconds
