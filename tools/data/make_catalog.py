@@ -4,7 +4,8 @@
 
 `DIR` holds the collected public tables (`accelerators`, `network`, `power`, `traces`,
 `model_configs`), each with the README that names its sources; `sources.csv` beside this script
-repeats them for the catalog's readers. The same input gives the same bytes.
+repeats them for the catalog's readers, `metro_zones.csv` (see `metro_zones.py`) adds time zones.
+The same input gives the same bytes. README.md and `configs/NOTICE` are written by hand.
 """
 
 from __future__ import annotations

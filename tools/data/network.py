@@ -17,14 +17,14 @@ def make(shared: Path, data: Path, zones: Path) -> None:
     """
     folder = shared / "network"
     metros = writing.read(folder / "metros.csv")
-    zone = {r["metro"]: r["zone"] for r in writing.read(zones)} if zones.exists() else {}
+    zone = {r["metro"]: r["zone"] for r in writing.read(zones)}
     writing.write(
         data / "metros.csv",
         ["key", "name", "country", "latitude", "longitude", "region", "internet_users",
          "dc_market", "zone"],
         (
             [r["metro"], r["name"], r["country"], r["lat"], r["lon"], r["region"],
-             r["internet_users_nearest"], r["dc_market"], zone.get(r["metro"], "")]
+             r["internet_users_nearest"], r["dc_market"], zone[r["metro"]]]
             for r in metros
         ),
     )  # fmt: skip

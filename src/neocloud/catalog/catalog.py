@@ -144,10 +144,10 @@ class Catalog:
 
     @cached_property
     def content_hash(self) -> str:
-        """Sixteen hex digits of the SHA-256 over all data files, names included."""
+        """Sixteen hex digits of the SHA-256 over all tables and configurations, names included."""
         digest = hashlib.sha256()
         for path in sorted(DATA.rglob("*")):
-            if path.is_file():
+            if path.is_file() and path.suffix in {".csv", ".gz", ".json"}:
                 content = path.read_bytes()
                 name = path.relative_to(DATA).as_posix()
                 digest.update(f"{name}\0{len(content)}\0".encode())
