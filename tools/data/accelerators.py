@@ -139,6 +139,10 @@ NOTES = {
     ("gb300-nvl72", "node_power_w"): "whole rack; quoted 132 to 142 kW",
     ("rtx-pro-6000-server", "memory_bytes_per_s"): "disputed: press says 1,792 GB/s",
     ("mi355x", "scale_up_bytes_per_s"): "InferenceX also prints 576 GB/s; 7 links of 76.8 are 538",
+    **{
+        ("mi350x", name): "as the MI355X, the same chip cooled by water"
+        for name in ("memory_bytes", "memory_bytes_per_s", "scale_up_bytes_per_s")
+    },
     ("mi350x", "bf16_flops"): "scaled from the published FP4 rate as on the MI355X",
     ("mi350x", "fp8_flops"): "scaled from the published FP4 rate as on the MI355X",
     ("mi350x", "fp4_flops"): "18.45 PFLOP/s with sparsity: halved",

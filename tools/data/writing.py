@@ -35,7 +35,7 @@ def number(value: float | None) -> str:
     """Shortest text that reads back as the same number; empty for unknown."""
     if value is None:
         return ""
-    if float(value).is_integer() and abs(value) < 2**53:
+    if float(value).is_integer() and abs(value) < 1e18:
         return str(int(value))
     return repr(float(f"{value:.12g}"))
 

@@ -35,11 +35,16 @@ def read_config(path: Path, name: str) -> Architecture:
             we have no reader for.
     """
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise CatalogError(f"{name}: over {MAX_CONFIG_BYTES:,} bytes: not a config.json")
-        config = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            raw = file.read(MAX_CONFIG_BYTES + 1)
     except OSError as error:
         raise CatalogError(f"{name}: cannot be read ({error.strerror})") from None
+    except ValueError:  # a NUL in the path
+        raise CatalogError(f"{name!r}: is no path") from None
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise CatalogError(f"{name}: over {MAX_CONFIG_BYTES:,} bytes: not a config.json")
+    try:
+        config = json.loads(raw)
     except (ValueError, RecursionError):
         raise CatalogError(f"{name}: is not JSON") from None
     if not isinstance(config, dict):
