@@ -76,13 +76,13 @@ def prefill_flops(n: StepNumbers, prefill: Array, pairs: Array) -> Array:
 def prefill_attention_seconds(n: StepNumbers, prefill: Array, pairs: Array) -> Array:
     """Seconds of prefill attention. Long prompts use the units better than short ones.
 
-    A chunk of P tokens without a past has P (P + 1) / 2 pairs, so 2 pairs / P is about the
-    attended length that the efficiency depends on.
+    P tokens without a past have P (P + 1) / 2 pairs, so L = 2 pairs / P is about the length they
+    attend to. At an efficiency of L / (L + half) of the rate, pairs take as long as
+    pairs + P half / 2 of them would at the full rate. A layer with a window takes as long as one
+    without would for a prompt twice the window.
     """
-    length = 2.0 * pairs / np.maximum(prefill, 1.0)
-    efficiency = length / (length + n.prefill_half_tokens)
-    rate = n.attention_rate * np.maximum(efficiency, 1e-3)
-    return prefill_flops(n, prefill, pairs) / rate
+    lost = prefill * n.prefill_half_tokens / 2.0 * (n.pair_flops + n.pair_window_flops)
+    return (pairs > 0) * (prefill_flops(n, prefill, pairs) + lost) / n.attention_rate
 
 
 def collective_seconds(n: StepNumbers, tokens: Array) -> Array:

@@ -145,7 +145,9 @@ class PrefillAttention(msgspec.Struct, frozen=True, kw_only=True):
     flops_per_s: float
     half_tokens: float
     watts: float
-    """Power of the replica while it runs."""
+    """Power of the replica in a step that uses neither memory nor compute."""
+    joules_per_flop: float
+    """What one rank's FLOPs add to that, over all ranks."""
 
 
 class StepTableData(msgspec.Struct, frozen=True, kw_only=True):

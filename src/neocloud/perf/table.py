@@ -52,9 +52,9 @@ class StepTable:
         seconds = kernels.interpolate(self.data.seconds, self._sizes, at, by)
         joules = kernels.interpolate(self.data.joules, self._sizes, at, by)
         if prefill_tokens:
-            attention = self._attention(prefill_tokens, prefill_pairs)
-            seconds += attention
-            joules += attention * self.data.attention.watts
+            more_seconds, more_joules = self._attention(prefill_tokens, prefill_pairs)
+            seconds += more_seconds
+            joules += more_joules
         return seconds, joules
 
     @property
@@ -79,16 +79,19 @@ class StepTable:
                     flops_per_s=a.flops_per_s / factor,
                     half_tokens=a.half_tokens,
                     watts=a.watts,
+                    joules_per_flop=a.joules_per_flop * factor,
                 ),
                 idle_watts=self.data.idle_watts,
             )
         )
 
-    def _attention(self, tokens: int, pairs: int) -> float:
+    def _attention(self, tokens: int, pairs: int) -> tuple[float, float]:
+        """`kernels.prefill_attention_seconds` and its energy, on plain numbers."""
         a = self.data.attention
         flops = a.flops_per_pair * pairs + a.flops_per_window_pair * min(pairs, tokens * a.window)
-        length = 2.0 * pairs / tokens
-        return flops / (a.flops_per_s * length) * (length + a.half_tokens)
+        lost = tokens * a.half_tokens / 2.0 * (a.flops_per_pair + a.flops_per_window_pair)
+        seconds = (flops + lost) / a.flops_per_s
+        return seconds, seconds * a.watts + flops * a.joules_per_flop
 
 
 def _batch_axis(largest: int) -> tuple[float, ...]:
@@ -129,8 +132,6 @@ def table_of(numbers: StepNumbers, configuration: Configuration, longest: int) -
     nothing = np.zeros(1)
     seconds = kernels.step_seconds(numbers, b, c, p, nothing)
     joules = kernels.step_joules(numbers, b, c, p, nothing, seconds)
-    rate = float(numbers.attention_rate)
-    busy = min(1.0, rate / float(numbers.peak_flops))
     return StepTable(
         StepTableData(
             decode_batch=batch,
@@ -142,9 +143,10 @@ def table_of(numbers: StepNumbers, configuration: Configuration, longest: int) -
                 flops_per_pair=float(numbers.pair_flops),
                 flops_per_window_pair=float(numbers.pair_window_flops),
                 window=float(numbers.window),
-                flops_per_s=rate,
+                flops_per_s=float(numbers.attention_rate),
                 half_tokens=float(numbers.prefill_half_tokens),
-                watts=float((numbers.static_w + numbers.dynamic_w * busy) * numbers.tp),
+                watts=float(numbers.static_w * numbers.tp),
+                joules_per_flop=float(numbers.dynamic_w * numbers.tp / numbers.peak_flops),
             ),
             idle_watts=float(numbers.idle_w * numbers.tp),
         )
