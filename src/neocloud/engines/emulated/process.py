@@ -107,16 +107,19 @@ async def _run(given: argparse.Namespace) -> int:
         )
     except (ValueError, OSError) as error:
         raise WrongInputError(f"--listen {given.listen}: {error}") from None
-    ending: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    _listen_for_the_end(ending, given.grace)
+    told, orphaned = _listen_for_the_end()
     host, port = server.address
-    told = {"listen": str(Address(host, port)), "replicas": list(engines)}
-    sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+    listening = {"listen": str(Address(host, port)), "replicas": list(engines)}
+    sys.stdout.write(msgspec.json.encode(listening).decode() + "\n")
     sys.stdout.flush()
     gc.collect()
     gc.freeze()  # tables and catalog stay: no collection needs to look at them again
-    grace_s = await ending
-    cut = await server.close_gracefully(grace_s)
+    await asyncio.wait((told, orphaned), return_when=asyncio.FIRST_COMPLETED)
+    draining = asyncio.create_task(server.close_gracefully(0.0 if orphaned.done() else given.grace))
+    await asyncio.wait((draining, orphaned), return_when=asyncio.FIRST_COMPLETED)
+    if not draining.done():
+        await server.close_gracefully(0.0)
+    cut = await draining
     for engine in engines.values():
         engine.replica.close()
     if cut:
@@ -124,23 +127,26 @@ async def _run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _listen_for_the_end(ending: asyncio.Future[float], grace_s: float) -> None:
-    """Set `ending` to the grace of what ends the process: SIGTERM, or its parent's death."""
+def _listen_for_the_end() -> tuple[asyncio.Future[None], asyncio.Future[None]]:
+    """What ends the process: being told to (SIGTERM, SIGINT), and its parent's death."""
     loop = asyncio.get_running_loop()
+    told: asyncio.Future[None] = loop.create_future()
+    orphaned: asyncio.Future[None] = loop.create_future()
 
-    def end(within_s: float) -> None:
-        if not ending.done():
-            ending.set_result(within_s)
+    def end(why: asyncio.Future[None]) -> None:
+        if not why.done():
+            why.set_result(None)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, grace_s)
+        loop.add_signal_handler(number, end, told)
     kind = os.fstat(sys.stdin.fileno()).st_mode
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
-        return  # started by hand: nobody holds the other end
+        return told, orphaned  # started by hand: nobody holds the other end
 
     def read() -> None:
         if not os.read(sys.stdin.fileno(), 4096):
             loop.remove_reader(sys.stdin.fileno())
-            end(0.0)
+            end(orphaned)
 
     loop.add_reader(sys.stdin.fileno(), read)
+    return told, orphaned

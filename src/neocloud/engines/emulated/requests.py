@@ -201,11 +201,10 @@ def _prompt(prompt: str | Sequence[Any]) -> bytes:
         prompt = prompt[0]
     if isinstance(prompt, str):
         laid_out = whole_tokens(prompt.encode())
-    elif isinstance(prompt, list) and all(type(token) is int for token in prompt):
-        try:
-            laid_out = np.array(prompt, dtype=np.uint32).tobytes()
-        except OverflowError:
-            raise BadRequestError(wrong, param="prompt") from None
+    elif isinstance(prompt, list) and all(
+        type(token) is int and 0 <= token < 2**32 for token in prompt
+    ):
+        laid_out = np.array(prompt, dtype=np.uint32).tobytes()
     else:
         raise BadRequestError(wrong, param="prompt")
     if not laid_out:
