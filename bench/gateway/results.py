@@ -201,7 +201,7 @@ def remarks(results: Results) -> str:
     shared = "mock and load" if c["mock"] == c["load"] else "mock, and load each"
     how_often = "one round" if results.rounds == 1 else f"medians of {results.rounds} rounds"
     first = (
-        f"{results.date}, {m['processor']}, {m['cores']} cores, Linux {m['kernel']}, Python "
+        f"{results.date}, `{m['processor']}`, {m['cores']} cores, Linux {m['kernel']}, Python "
         f"{m['python']}; {how_often}. The gateway on one core, {shared} on another."
     )
     lines = [first, ""]
