@@ -3,7 +3,7 @@
     python bench/gateway/where_time_goes.py [--scenario whole-32] [--seconds 10]
 
 Starts the mock and neocloud's gateway as run.py does, loads it, and lets py-spy look at the gateway
-many times a second; only samples in which it works count. Writes profile.json and the table into
+many times a second, held still for the moment; only samples in which it works count. Writes profile.json and the table into
 docs/performance.md. Time in C (parsing, sockets, SQLite) counts for the Python function above it.
 """
 
@@ -125,7 +125,6 @@ def record(scenario: Scenario, seconds: float) -> Profile:
                         str(spy), "record", "--pid", str(up.pid), "--format", "raw",
                         "--output", str(out), "--rate", str(RATE),
                         "--duration", str(max(1, round(seconds))), "--full-filenames",
-                        "--nonblocking",
                     ],
                 ),
                 check=True,
