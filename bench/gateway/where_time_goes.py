@@ -3,8 +3,9 @@
     python bench/gateway/where_time_goes.py [--scenario whole-32] [--seconds 10]
 
 Starts the mock and neocloud's gateway as run.py does, loads it, and lets py-spy look at the gateway
-many times a second, held still for the moment; only samples in which it works count. Writes profile.json and the table into
-docs/performance.md. Time in C (parsing, sockets, SQLite) counts for the Python function above it.
+many times a second, held still for the moment; only samples in which it works count. Writes
+profile.json and the table into docs/performance.md. Time in C (parsing, sockets, SQLite) counts for
+the Python function above it.
 """
 
 from __future__ import annotations
