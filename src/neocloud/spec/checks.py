@@ -173,7 +173,7 @@ def _contradictions(values: Values, node: Node, reader: Reader) -> None:
 
 
 def _currencies(values: Values, node: Node, reader: Reader, currency: str) -> None:
-    """Every currency that the file uses must have a rate to the cloud's."""
+    """Every currency that the file uses must have a rate to the cloud's; each is told once."""
     if "exchange_rates" not in values and _at(node, "exchange_rates") is not node:
         return  # broken already
     rates = values.get("exchange_rates", {})
@@ -183,18 +183,24 @@ def _currencies(values: Values, node: Node, reader: Reader, currency: str) -> No
     sites: MappingType[str, Site] = values.get("sites", {})
     sites_node = _at(node, "sites")
     for site in sites.values():
-        contracts = _at(_at(sites_node, site.key), "power")
-        used += [
-            (contract.currency, f"power of {site.key}", _item(contracts, number))
-            for number, contract in enumerate(site.power)
-        ]
+        site_node = _at(sites_node, site.key)
+        contracts = _at(site_node, "power")
+        if contracts is site_node:  # the catalog's price, which follows from the metro
+            contracts = _at(site_node, "metro")
+        for number, contract in enumerate(site.power):
+            place = _item(contracts, number)
+            price = _at(place, f"{contract.currency.lower()}_per_mwh")
+            used.append((contract.currency, f"power of {site.key}", price))
     tenants: MappingType[str, Tenant] = values.get("tenants", {})
     tenants_node = _at(node, "tenants")
     used += [
-        (t.currency, f"invoices of {t.key}", _at(tenants_node, t.key)) for t in tenants.values()
+        (t.currency, f"invoices of {t.key}", _at(_at(tenants_node, t.key), "currency"))
+        for t in tenants.values()
     ]
+    told = {currency, *rates}
     for code, what, place in used:
-        if code != currency and code not in rates:
+        if code not in told:
+            told.add(code)
             message = f"no exchange rate from {code} ({what}) to {currency}"
             remedy = f"Add exchange_rates: {{{code}: how many {currency} one {code} is worth}}."
             reader.problem(place, "E210", message, remedy)
