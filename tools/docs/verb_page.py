@@ -32,8 +32,10 @@ def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str,
     for name in group.list_commands(context):
         try:
             command = group.get_command(context, name)
-        except ModuleNotFoundError:  # announced, not there
-            continue
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("neocloud."):
+                continue  # announced, not there
+            raise
         if command is None:
             continue
         path = f"{context.command_path} {name}"
