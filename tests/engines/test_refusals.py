@@ -11,7 +11,6 @@ from neocloud.wire import fetch
 from .world import CHAT, chat, plan_with, run, serving
 
 COMPLETIONS = b"/v1/completions"
-MESSAGES = [{"role": "user", "content": "hi"}]
 
 
 def text(**fields: object) -> dict[str, object]:
