@@ -87,6 +87,9 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
             of the answer. Where lengths vary, long answers count more: E[O (I + O / 2)] / E[O].
         input_cv2: squared coefficient of variation of the prompt length.
         input_at_percentile: prompt length at the objective's percentile; None means the mean.
+        typical_output_tokens: answer length at which times per token are spread as they are over
+            all requests, E[O^-1/2]^-2: the fewer tokens, the less chance evens out. None means the
+            mean.
     """
 
     input_tokens: float
@@ -94,6 +97,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: float | None = None
     input_cv2: float = 0.0
     input_at_percentile: float | None = None
+    typical_output_tokens: float | None = None
 
     @property
     def context(self) -> float:
@@ -106,6 +110,13 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     def long_input(self) -> float:
         """Prompt length at the objective's percentile."""
         return self.input_tokens if self.input_at_percentile is None else self.input_at_percentile
+
+    @property
+    def typical_output(self) -> float:
+        """Answer length that the spread of times per token goes by."""
+        if self.typical_output_tokens is None:
+            return self.output_tokens
+        return self.typical_output_tokens
 
 
 class Steady(msgspec.Struct, frozen=True, kw_only=True):

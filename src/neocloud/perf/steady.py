@@ -1,21 +1,27 @@
 """Steady state of one replica under load: open loop (a rate) and closed loop (a concurrency).
 
-With B sequences generating, O output tokens each, a decode step of T(B) seconds and a prompt that
-adds w seconds of step time, each request's decoding takes D = O T(B) + B w: its own O steps, and
-the prompts of the B requests that arrive meanwhile (in steady state one arrives as one leaves).
-So the rate is B / D and the time per token T(B) + B w / O. Nothing is left to iterate: everything
-follows from B.
+With B sequences generating on average, everything follows from B and nothing is left to iterate: a
+request's time per token is the mean step S(B) of `mix`, its decoding takes D = O S, the rate is
+B / D.
 
-Percentiles. With the rate given, requests inside form a station whose speed depends on their number
-(a product-form queue), so their number has variance B / (1 - e), where e is the elasticity of the
-decode step's time to the batch. A request sees the mean over its own stay; over one stay D of an
-exponentially correlated process with correlation time D / (1 - e) that mean has the share
-2 (x - 1 + exp(-x)) / x^2 of the variance, x = 1 - e. Prompts that come meanwhile add the variance
-of a compound Poisson sum.
+Percentiles. Let s be the share of time spent on prompts, g = 1 / (1 - s), e the elasticity of the
+plain step's time to the batch, c = 1 - e, v the squared coefficient of variation of prompts. An
+arrival adds one to the batch, and its prompt keeps others from leaving, s g of them: g in all, with
+mean square G = g^2 + s^2 g^2 v. What is added decays at the rate c / D, and departures add noise of
+their own. So the batch has, to first order in its deviations, the variance B (G + 1) / (2 c).
+
+A request sees the mean of that over its own stay, and the prompts that come meanwhile. For a stay
+of r D, with u = c r and h = 2 (u - 1 + exp(-u)) / u^2, its time per token has the relative variance
+
+    [ e^2 h (G + 1) / (2 c)  +  s^2 g^2 (1 + v) / r  +  e s g^2 (1 + s v) h ] / B
+
+from the batch, from the prompts, and from both being moved by the same arrivals. It is taken to be
+log-normal.
 
 First token. An arrival waits for the step that runs (length-biased: steps with a prompt are longer
-and caught more often), shares its own first step with the prompts that came during that one, and
-its tail is taken exponential. tests/perf/test_steady.py holds these against the scheduler itself.
+and caught more often) and shares its own first step with the prompts that came during that one.
+Nearly all of that falls on those who find a step with a prompt running, and among them it is taken
+exponential. tests/perf/test_steady.py holds these against the scheduler itself.
 """
 
 from __future__ import annotations
@@ -27,47 +33,47 @@ from typing import Any
 import numpy as np
 
 from neocloud.perf import kernels
+from neocloud.perf.mix import Mix, chunks_of, decode_seconds, mix_of_steps
 from neocloud.perf.numbers import StepNumbers
 from neocloud.perf.records import Load, Steady
 
 _CLOSED_ROUNDS = 40
+_MOST_ROOM = 0.9
+"""Of the tokens that a step may carry. With more on average prompts queue for places in steps, and
+the formulas for the first token, which know no such queue, do not hold."""
 
 Array = Any
 
 
-def decode_seconds(n: StepNumbers, load: Load, batch: Array) -> Array:
-    """Seconds of a step that only generates, for `batch` sequences."""
-    nothing = np.zeros_like(np.asarray(batch, dtype=float))
-    return kernels.step_seconds(n, batch, batch * load.context, nothing, nothing)
-
-
-def prefill_seconds(
-    n: StepNumbers, batch: Array, context: float, prompt: float, batch_tokens: Array
+def _prompt_seconds(
+    n: StepNumbers, load: Load, batch: Array, prompt: float, batch_tokens: Array
 ) -> Array:
-    """Seconds that a prompt of `prompt` tokens adds to the steps it shares with `batch` others.
-
-    A prompt longer than what a step has left is cut into equal chunks.
-    """
-    room = np.maximum(batch_tokens - batch, 1.0)
-    chunks = np.ceil(prompt / room)
+    """Seconds that a prompt of `prompt` tokens adds to steps that it has for itself."""
+    chunks = chunks_of(prompt, batch, batch_tokens)
     tokens = prompt / chunks
     pairs = kernels.causal_pairs(prompt) / chunks
-    nothing = np.zeros_like(tokens)
-    alone = kernels.step_seconds(n, batch, batch * context, nothing, nothing)
-    together = kernels.step_seconds(n, batch, batch * context, tokens, pairs)
-    return chunks * (together - alone)
+    together = kernels.step_seconds(n, batch, batch * load.context, tokens, pairs)
+    return chunks * (together - decode_seconds(n, load, batch))
 
 
 def _first_token(
     n: StepNumbers, load: Load, batch: Array, prompt: float, batch_tokens: Array
 ) -> Array:
     """Seconds from admission to first token with nobody else's prompt in the way."""
-    step = decode_seconds(n, load, batch)
-    room = np.maximum(batch_tokens - batch, 1.0)
-    chunks = np.ceil(prompt / room)
-    own = prefill_seconds(n, batch, load.context, prompt, batch_tokens)
     # The prompt's own steps carry the others' tokens too; with nobody there a step is only its own.
-    return n.first_token_s + chunks * step + own
+    chunks = chunks_of(prompt, batch, batch_tokens)
+    own = _prompt_seconds(n, load, batch, prompt, batch_tokens)
+    return n.first_token_s + chunks * decode_seconds(n, load, batch) + own
+
+
+def _one_more(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) -> Array:
+    """Seconds that a prompt adds to a step that has one already."""
+    tokens = np.minimum(load.input_tokens, np.maximum(batch_tokens - batch, 1.0))
+    pairs = kernels.causal_pairs(tokens)
+    context = batch * load.context
+    two = kernels.step_seconds(n, batch, context, 2.0 * tokens, 2.0 * pairs)
+    one = kernels.step_seconds(n, batch, context, tokens, pairs)
+    return (two - one) * load.input_tokens / tokens
 
 
 def at_batch(
@@ -91,30 +97,27 @@ def at_batch(
         kv_tokens: tokens that the KV cache holds.
         percentile: of the latencies, 0 to 100.
     """
-    output = load.output_tokens
-    step = decode_seconds(n, load, batch)
-    prompt = prefill_seconds(n, batch, load.context, load.input_tokens, batch_tokens)
-    stay = output * step + batch * prompt
-    rate = batch / stay
-    tpot = stay / output
+    mix = mix_of_steps(n, load, batch, batch_tokens)
     z = NormalDist().inv_cdf(percentile / 100.0)
-    spread = _batch_spread(n, load, batch, step)
-    share = rate * prompt  # of time, spent on prompts; below 1 since stay > batch x prompt
-    crowd = batch + z * spread.seen
-    slow = decode_seconds(n, load, np.maximum(crowd, batch)) / (1.0 - share)
-    interrupted = np.sqrt(rate * stay * (1.0 + load.input_cv2)) * prompt / output
-    slow = tpot + np.sqrt(np.square(slow - tpot) + np.square(z * interrupted))
-    running = -np.expm1(-(batch + rate * (n.first_token_s + step + prompt)))
-    caught = running * _caught_seconds(rate, step, prompt, load.input_cv2)
-    others = 2.0 * caught * rate * prompt
-    first = _first_token(n, load, batch, load.input_tokens, batch_tokens)
-    ttft = first + caught + others
-    crowded = np.maximum(crowd, batch)
-    tail = -np.log1p(-percentile / 100.0)
-    slow_ttft = _first_token(n, load, crowded, load.long_input, batch_tokens)
-    slow_ttft = slow_ttft + tail * (caught + others)
+    spread = _spread(n, load, batch, mix)
+    tpot = mix.mean * (1.0 + spread.more)
+    rate = batch / (load.output_tokens * tpot)
+    slow = tpot * np.exp(z * spread.stay - np.square(spread.stay) / 2.0)
+    running = -np.expm1(-(batch + rate * (n.first_token_s + mix.mean + mix.prompt)))
+    caught = running * mix.square / (2.0 * mix.mean)
+    # A prompt in several chunks keeps those behind it waiting for all of its steps.
+    chunks = chunks_of(load.input_tokens, batch, batch_tokens)
+    others = 2.0 * caught * rate * _one_more(n, load, batch, batch_tokens) * chunks
+    ttft = _first_token(n, load, batch, load.input_tokens, batch_tokens) + caught + others
+    needed = batch + z * spread.batch
+    wait = caught + others
+    crowd = np.maximum(needed, batch)
+    usual = _first_token(n, load, crowd, load.input_tokens, batch_tokens)
+    longer = _first_token(n, load, crowd, load.long_input, batch_tokens) - usual
+    # Long prompts and long waits come independently: their excesses add as squares.
+    slow_ttft = usual + wait + np.hypot(longer, _tail(mix, wait, percentile) - wait)
     inside = batch + rate * (ttft - n.first_token_s)
-    needed = batch + z * spread.at_once
+    busy = -np.expm1(-inside)
     return Steady(
         requests_per_s=rate,
         concurrency=inside,
@@ -123,69 +126,55 @@ def at_batch(
         ttft_s_at_percentile=np.maximum(slow_ttft, ttft),
         tpot_s=tpot,
         tpot_s_at_percentile=slow,
-        busy=-np.expm1(-inside),
-        watts=_watts(n, load, batch, rate, step, prompt, inside, batch_tokens),
-        fits=(needed <= max_batch) & (needed * load.context <= kv_tokens),
+        busy=busy,
+        watts=busy * mix.joules / mix.mean + (1.0 - busy) * n.idle_w * n.tp,
+        fits=(needed <= max_batch)
+        & (needed * load.context <= kv_tokens)
+        & (mix.room <= _MOST_ROOM),
     )
+
+
+def _tail(mix: Mix, mean: Array, percentile: float) -> Array:
+    """A wait at the percentile whose mean over all arrivals is `mean`; see the module's text."""
+    beyond = 1.0 - percentile / 100.0
+    waiting = mean / mix.busy_with_prompt * np.log(np.maximum(mix.busy_with_prompt / beyond, 1.0))
+    return np.maximum(waiting, mix.plain * percentile / 100.0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Spread:
-    """Standard deviations of the decode batch: at an instant, and as one request sees it."""
+    """Standard deviations: of the batch, and of a request's time per token over the mean's."""
 
-    at_once: Array
-    seen: Array
-
-
-def _batch_spread(n: StepNumbers, load: Load, batch: Array, step: Array) -> _Spread:
-    """See the module's text; the elasticity is a difference quotient, kept below 0.9."""
-    more = decode_seconds(n, load, batch * 1.05)
-    elasticity = np.clip(np.log(more / step) / np.log(1.05), 0.0, 0.9)
-    x = 1.0 - elasticity
-    variance = batch / x
-    seen = 2.0 * (x - 1.0 + np.exp(-x)) / np.square(x)
-    return _Spread(np.sqrt(variance), np.sqrt(seen * variance))
+    batch: Array
+    stay: Array
+    more: Array
+    """By how much the mean time per token exceeds that at the mean batch."""
 
 
-def _caught_seconds(rate: Array, step: Array, prompt: Array, cv2: float) -> Array:
-    """Mean rest of the step that an arrival finds running: E[S^2] / 2 E[S] over time.
+def _spread(n: StepNumbers, load: Load, batch: Array, mix: Mix) -> _Spread:
+    """See the module's text. The elasticity is taken from one sequence more, kept below 0.9.
 
-    A share rate (step + prompt) of the time, at most all, goes to steps that carry a prompt.
+    One more is what a request sees beside the others, so this holds below a batch of 1 as well.
     """
-    mixed = step + prompt
-    share = np.minimum(rate * mixed, 1.0)
-    square = np.square(mixed) + cv2 * np.square(prompt)
-    return (1.0 - share) * step / 2.0 + share * square / (2.0 * mixed)
-
-
-def _wait(busy: Array, prompt: Array, cv2: float) -> Array:
-    """Mean wait for other prompts as in M/G/1 (Pollaczek-Khinchine) at a prompt load `busy`."""
-    return busy * prompt * (1.0 + cv2) / (2.0 * np.maximum(1.0 - busy, 1e-6))
-
-
-def _watts(
-    n: StepNumbers,
-    load: Load,
-    batch: Array,
-    rate: Array,
-    step: Array,
-    prompt: Array,
-    inside: Array,
-    batch_tokens: Array,
-) -> Array:
-    """Mean power: energy of decode steps and prompts while busy, idle power for the rest."""
-    busy = -np.expm1(-inside)
-    nothing = np.zeros_like(np.asarray(step, dtype=float))
-    of_step = kernels.step_joules(n, batch, batch * load.context, nothing, nothing, step)
-    tokens = np.minimum(load.input_tokens, np.maximum(batch_tokens - batch, 1.0))
-    pairs = kernels.causal_pairs(load.input_tokens) * tokens / load.input_tokens
-    memory, compute = kernels.roofline_seconds(n, nothing, nothing, tokens, pairs)
-    share = load.input_tokens / tokens
-    of_prompt = n.tp * (
-        n.static_w * prompt + n.dynamic_w * np.minimum(prompt, share * (memory + compute))
+    more = decode_seconds(n, load, batch + 1.0)
+    e = np.clip(batch * (more / mix.plain - 1.0), 0.0, 0.9)
+    s, v = mix.share, load.input_cv2
+    c, g = 1.0 - e, 1.0 / (1.0 - s)
+    square = np.square(g) * (1.0 + np.square(s) * v)
+    r = load.typical_output / load.output_tokens
+    u = c * r
+    h = 2.0 * (u - 1.0 + np.exp(-u)) / np.square(u)
+    of_batch = (square + 1.0) / (2.0 * c)
+    of_stay = (
+        np.square(e) * h * of_batch
+        + np.square(s * g) * (1.0 + v) / r
+        + e * s * np.square(g) * (1.0 + s * v) * h
     )
-    decoding = np.maximum(busy - rate * prompt, 0.0)
-    return decoding / step * of_step + rate * of_prompt + (1.0 - busy) * n.idle_w * n.tp
+    return _Spread(
+        batch=np.sqrt(batch * of_batch),
+        stay=np.sqrt(of_stay / batch),
+        more=np.minimum(e * c * of_batch / batch, 1.0),
+    )
 
 
 def at_concurrency(
@@ -199,38 +188,32 @@ def at_concurrency(
 ) -> Steady:
     """Steady state, closed loop: `concurrency` requests are always inside.
 
-    Each client sends its next request when its last is answered. Requests beyond what the batch
-    limit or the KV cache holds wait for a place.
+    Each client sends its next request when its last is answered: when a step ends, and the next has
+    begun before the request is there. So it waits for a whole step, then shares its own with those
+    whose last was answered by the same step. Requests beyond what the batch limit or the KV cache
+    holds wait for a place.
     """
     room = np.minimum(max_batch, kv_tokens / load.context)
     inside = np.minimum(concurrency, np.maximum(room, 1.0))
     batch = inside * 0.9
     for _ in range(_CLOSED_ROUNDS):
-        step = decode_seconds(n, load, batch)
-        prompt = prefill_seconds(n, batch, load.context, load.input_tokens, batch_tokens)
-        stay = load.output_tokens * step + batch * prompt
-        wait = _closed_wait(batch, prompt, stay, load.input_cv2)
-        ttft = _first_token(n, load, batch, load.input_tokens, batch_tokens) + step / 2.0 + wait
+        mix = mix_of_steps(n, load, batch, batch_tokens)
+        stay = load.output_tokens * mix.mean
+        together = batch / load.output_tokens * _one_more(n, load, batch, batch_tokens)
+        ttft = _first_token(n, load, batch, load.input_tokens, batch_tokens) + mix.mean + together
         batch = 0.5 * batch + 0.5 * inside * stay / (stay + ttft)
     rate = batch / stay
     outside = np.maximum(concurrency / inside - 1.0, 0.0) * (stay + ttft)
     ttft = ttft + outside
-    tpot = stay / load.output_tokens
     return Steady(
         requests_per_s=rate,
         concurrency=concurrency,
         decode_batch=batch,
         ttft_s=ttft,
         ttft_s_at_percentile=ttft,
-        tpot_s=tpot,
-        tpot_s_at_percentile=tpot,
+        tpot_s=mix.mean,
+        tpot_s_at_percentile=mix.mean,
         busy=np.ones_like(rate),
-        watts=_watts(n, load, batch, rate, step, prompt, concurrency, batch_tokens),
+        watts=mix.joules / mix.mean,
         fits=kv_tokens > 0,
     )
-
-
-def _closed_wait(batch: Array, prompt: Array, stay: Array, cv2: float) -> Array:
-    """Wait for other prompts when the population is fixed: at most all others are ahead."""
-    busy = np.minimum(batch * prompt / stay, 0.95)
-    return np.minimum(_wait(busy, prompt, cv2), batch * prompt / 2.0)

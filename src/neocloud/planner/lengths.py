@@ -46,6 +46,7 @@ class Lengths:
             context_tokens=float(attended @ self.weight) / mean_output,
             input_cv2=max(0.0, second / mean_input**2 - 1.0),
             input_at_percentile=self.input_at(percentile),
+            typical_output_tokens=float((self.output_tokens**-0.5) @ self.weight) ** -2,
         )
 
 
