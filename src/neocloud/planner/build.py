@@ -17,6 +17,7 @@ from neocloud.planner.flags import VLLM_VERSION, vllm_arguments
 from neocloud.planner.infeasible import InfeasibleError, explain
 from neocloud.planner.lengths import Lengths, lengths_of
 from neocloud.planner.placement import Contract, Option, Placed, Setting, place
+from neocloud.planner.power import price_by_site
 from neocloud.planner.records import (
     Binding,
     Engine,
@@ -159,6 +160,7 @@ def _assemble(
 ) -> Plan:
     placements: list[Placement] = []
     flows: list[Flow] = []
+    prices = price_by_site(setting, placed)
     for o, count in enumerate(placed.replicas):
         if count == 0:
             continue
@@ -169,7 +171,9 @@ def _assemble(
             for p in placements
             if (p.site, p.pool, p.model) == (option.site, option.pool, option.model)
         )
-        placements.append(_placement(cloud, catalog, placed, option, count, before, served))
+        placements.append(
+            _placement(cloud, catalog, prices[option.site], option, count, before, served)
+        )
         for k, hourly in sorted(served.items()):
             demand = setting.classes[k]
             flows += [
@@ -220,7 +224,7 @@ def _assemble(
 def _placement(
     cloud: Cloud,
     catalog: Catalog,
-    placed: Placed,
+    kwh_price: float,
     option: Option,
     count: int,
     first_ordinal: int,
@@ -236,7 +240,7 @@ def _placement(
         operations_per_accelerator_hour=rates.operations_per_accelerator_hour(
             cloud, site, pool, catalog
         ),
-        power_per_kwh=placed.kwh_price[option.site],
+        power_per_kwh=kwh_price,
         network_per_gb=rates.network_per_gb(cloud, site),
         network_per_request=option.network_per_request,
     )

@@ -37,6 +37,11 @@ class Contract:
     capacity_kw: float | None
     take_or_pay: float
 
+    @property
+    def least_kwh(self) -> float:
+        """Energy of a day that is paid for, drawn or not."""
+        return self.take_or_pay * (self.capacity_kw or 0.0) * HOURS
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -68,11 +73,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The answer: replicas by option, flows by (option, class), prices paid for power by site."""
+    """The answer: replicas by option, flows by (option, class), a day's energy by contract."""
 
     replicas: tuple[int, ...]
     flows: Mapping[tuple[int, int], NDArray[np.float64]]
-    kwh_price: Mapping[str, float]
+    drawn_kwh: Mapping[tuple[str, int], float]
+    """By (site, place of the contract)."""
     gap: float
     objective: float
 
@@ -271,9 +277,8 @@ def _feed(
         for c, contract in enumerate(contracts):
             drawn = [(variables.drawn[site, c, h], -1.0) for h in range(HOURS)]
             program.row(0.0, [(variables.paid[site, c], 1.0), *drawn], INFINITY)
-            if contract.take_or_pay > 0 and contract.capacity_kw is not None:
-                least = contract.take_or_pay * contract.capacity_kw * HOURS
-                program.row(least, [(variables.paid[site, c], 1.0)], INFINITY)
+            if contract.least_kwh > 0:
+                program.row(contract.least_kwh, [(variables.paid[site, c], 1.0)], INFINITY)
 
 
 def _read(setting: Setting, variables: _Variables, solution: Solution) -> Placed:
@@ -282,19 +287,15 @@ def _read(setting: Setting, variables: _Variables, solution: Solution) -> Placed
     for (o, k, h), v in variables.flows.items():
         if x[v] > 1e-9:
             flows.setdefault((o, k), np.zeros(HOURS))[h] = x[v]
-    prices = {}
-    for site, contracts in setting.contracts.items():
-        paid = sum(
-            x[variables.paid[site, c]] * contract.price for c, contract in enumerate(contracts)
-        )
-        drawn = sum(
-            x[variables.drawn[site, c, h]] for c in range(len(contracts)) for h in range(HOURS)
-        )
-        prices[site] = float(paid / drawn) if drawn > 1e-9 else contracts[0].price
+    drawn_kwh = {
+        (site, c): float(sum(x[variables.drawn[site, c, h]] for h in range(HOURS)))
+        for site, contracts in setting.contracts.items()
+        for c in range(len(contracts))
+    }
     return Placed(
         replicas=tuple(round(x[v]) for v in variables.replicas),
         flows=flows,
-        kwh_price=prices,
+        drawn_kwh=drawn_kwh,
         gap=solution.gap,
         objective=solution.objective,
     )
