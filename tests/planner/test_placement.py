@@ -240,6 +240,7 @@ def test_dear_contracts_are_used_last():
     [
         (one_site(rate=60.0), "accelerators", 2.0),
         (one_site(capacity_kw={"a": 1.0}), "power", 0.75e-3),
+        (one_site(rate=15.0, capacity_kw={"a": 0.0}), "power", 1.75e-3),
     ],
 )
 def test_what_is_missing_is_counted(cloud: Tiny, limit: str, missing: float):

@@ -12,7 +12,16 @@ from neocloud.catalog import CatalogError
 from neocloud.cli.cloud_file import open_cloud, plan_beside
 from neocloud.cli.failure import INFEASIBLE, Failure
 from neocloud.cli.tables import console, significant, table
-from neocloud.planner import CostByTier, InfeasibleError, Plan, make_plan, write_plan
+from neocloud.perf import NoParametersError
+from neocloud.planner import (
+    CostByTier,
+    InfeasibleError,
+    Plan,
+    PlanFileError,
+    SolverError,
+    make_plan,
+    write_plan,
+)
 
 
 @click.command(name="plan")
@@ -40,10 +49,13 @@ def command(cloud_file: Path, out: Path | None, as_json: bool, quiet: bool) -> N
             raise Failure(
                 f"infeasible: the demand cannot be served.\n{lines}", INFEASIBLE
             ) from None
-        except CatalogError as error:
+        except (CatalogError, NoParametersError, SolverError) as error:
             raise Failure(f"{cloud.file}: {error}") from None
     path = plan_beside(cloud_file, out)
-    write_plan(plan, path)
+    try:
+        write_plan(plan, path)
+    except PlanFileError as error:
+        raise Failure(str(error)) from None
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(plan), indent=2).decode())
         return

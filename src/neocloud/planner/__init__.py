@@ -5,6 +5,7 @@ from neocloud.planner.capacity import capacity
 from neocloud.planner.hourly import planned_activity
 from neocloud.planner.infeasible import InfeasibleError
 from neocloud.planner.lengths import Lengths, lengths_of
+from neocloud.planner.program import SolverError
 from neocloud.planner.rates import request_gb
 from neocloud.planner.records import (
     SCHEMA,
@@ -39,6 +40,7 @@ __all__ = [
     "PlanFileError",
     "Rates",
     "Search",
+    "SolverError",
     "Unallocated",
     "accelerators_of",
     "capacity",

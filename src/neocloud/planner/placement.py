@@ -261,9 +261,11 @@ def _feed(
                     for k in range(len(setting.classes))
                     if (o, k, h) in variables.flows
                 ]
-            if site in more:
+            low = 0.0
+            if site in more:  # one number for all hours: in most of them more than is needed
                 terms.append((more[site], -1.0))
-            program.row(0.0, terms, 0.0)
+                low = -INFINITY
+            program.row(low, terms, 0.0)
         limits = [contract.capacity_kw for contract in contracts]
         bounded = [kw for kw in limits if kw is not None]
         if len(bounded) == len(limits):

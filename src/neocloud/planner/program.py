@@ -80,10 +80,14 @@ class Program:
         if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
             return None
         if status not in (kinds.kOptimal, kinds.kTimeLimit, kinds.kSolutionLimit):
-            raise SolverError(f"HiGHS stopped: {solver.modelStatusToString(status)}")
+            reason = solver.modelStatusToString(status)
+            raise SolverError(f"HiGHS cannot place the demand: {reason}")
         values = np.array(solver.getSolution().col_value, dtype=np.float64)
         if len(values) != len(self.cost) or info.primal_solution_status == 0:
-            raise SolverError(f"HiGHS found no placement within {seconds:g} s")
+            raise SolverError(
+                f"HiGHS found no placement within {seconds:g} s: fewer sites, models or user "
+                "metros make the search smaller"
+            )
         gap = float(info.mip_gap) if any(self.integer) else 0.0
         return Solution(values, float(info.objective_function_value), gap)
 

@@ -15,11 +15,20 @@ class PlanFileError(ValueError):
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Lay a plan down: whole or not at all."""
+    """Lay a plan down: whole or not at all.
+
+    Raises:
+        PlanFileError: nothing can be written there.
+    """
     data = msgspec.json.format(msgspec.json.encode(plan), indent=1)
     scratch = path.with_name(path.name + ".part")
-    scratch.write_bytes(data + b"\n")
-    scratch.replace(path)
+    try:
+        scratch.write_bytes(data + b"\n")
+        scratch.replace(path)
+    except OSError as error:
+        raise PlanFileError(
+            f"{path}: cannot be written: {error.strerror}. Give another path with --out."
+        ) from None
 
 
 def read_plan(path: Path) -> Plan:
