@@ -68,7 +68,7 @@ class Pair:
             work.prefill_pairs,
         )
         assert composition == slow
-        assert (work.seconds, work.joules) == Prices().cost(*composition)
+        assert (work.seconds, work.joules) == Prices().cost(*composition)  # R14
         assert 0 < work.decodes + work.prefill_tokens <= self.limits.batch_tokens  # R2
         assert work.decodes <= self.limits.max_batch  # R3
         self.in_step = True
@@ -120,7 +120,7 @@ class Pair:
         started = [h for h, n in self.tokens.items() if n]
         assert snap.prompt_tokens == sum(self.jobs[h].prompt for h in started)
         if not self.in_step:
-            assert (snap.busy_s, snap.joules) == (self.busy_s, self.joules)
+            assert (snap.busy_s, snap.joules) == (self.busy_s, self.joules)  # R14
             assert snap.preemptions == self.preemptions
         waiting = {r.handle: r for r in self.slow.queue}
         for handle in self.jobs:
