@@ -1,0 +1,7 @@
+"""What can go wrong with a ledger."""
+
+from __future__ import annotations
+
+
+class LedgerError(RuntimeError):
+    """A ledger that cannot be used; the message says which file, why and what to do."""
