@@ -13,7 +13,10 @@ import msgspec
 
 _CONTENT = re.compile(rb'"(?:content|reasoning_content|reasoning|refusal|arguments)": ?"[^"]')
 _END = re.compile(rb"\r?\n\r?\n")
-_WATCHED = (b'"usage"', b'"error"', b"[DONE]", b'"finish_reason":"', b'"finish_reason": "')
+_WATCHED = (
+    b'"usage":{', b'"usage": {', b'"error"', b"[DONE]", b'"finish_reason":"', b'"finish_reason": "',
+)  # fmt: skip
+"""Without one of these, events need no reading: most of a stream passes as it came."""
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 
 
