@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 LOCK = requirements/lock.txt
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format docs bench bench-gateway lock wheel clean
+.PHONY: help demo test check format docs accuracy bench bench-gateway lock wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22
@@ -41,6 +41,9 @@ format: $(VENV)/.dev ## rewrite files as `make check` wants them
 
 docs: $(VENV)/.dev ## make the generated pages and schemas again
 	$(BIN)/python tools/docs/generate.py
+
+accuracy: $(VENV)/.dev ## predicted against measured rows: make accuracy MEASURED=FOLDER
+	$(BIN)/python tools/accuracy.py $(MEASURED)
 
 bench-gateway: $(VENV)/.dev ## the gateway beside its peers, on this machine
 	$(BIN)/python bench/gateway/run.py
