@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from neocloud.gateway.answers import JSON, error_body, with_request_id
 from neocloud.gateway.chat import ChatRequest, upstream_body
 from neocloud.gateway.fleet import Backend
@@ -74,12 +76,12 @@ class Flight:
         self._attempts = 0
         self._tried: set[str] = set()
 
-    def begin(self) -> None:
+    def begin(self, choice: Choice) -> None:
         """Admit and send to the first replica."""
         exchange = self._exchange
         exchange.on_disconnect(self._client_gone)
         self._gateway.ledger.admit(self._admission, self._admission_durable)
-        self._attempt()
+        self._send(choice)
 
     # wire.Receiver
 
@@ -147,25 +149,9 @@ class Flight:
 
     # own
 
-    def _attempt(self) -> None:
-        gateway, route = self._gateway, self._route
-        backends, states = gateway.fleet.of_model(route.model)
-        if self._tried:
-            route = RouteRequest(
-                model=route.model,
-                rtt_s_by_site=route.rtt_s_by_site,
-                allowed_sites=route.allowed_sites,
-                excluded=frozenset(self._tried),
-                ttft_budget_s=route.ttft_budget_s,
-            )
-        choice = choose(states, route)
-        if isinstance(choice, NoReplica):
-            self._fail(503, choice.reason, "no_replica")
-            return
-        self._send(backends[choice.index], choice)
-
-    def _send(self, backend: Backend, choice: Choice) -> None:
-        self._backend = backend
+    def _send(self, choice: Choice) -> None:
+        backends, _ = self._gateway.fleet.of_model(self._route.model)
+        backend = self._backend = backends[choice.index]
         self._attempts += 1
         self._tried.add(choice.replica)
         self._head = None
@@ -183,13 +169,11 @@ class Flight:
         if self._exchange.closed or self._settled or self._attempts >= MAX_ATTEMPTS:
             return False
         _, states = self._gateway.fleet.of_model(self._route.model)
-        allowed = self._route.allowed_sites
-        if not any(
-            s.healthy and s.replica not in self._tried and (allowed is None or s.site in allowed)
-            for s in states
-        ):
+        rest = msgspec.structs.replace(self._route, excluded=frozenset(self._tried))
+        choice = choose(states, rest)
+        if isinstance(choice, NoReplica):
             return False
-        self._attempt()
+        self._send(choice)
         return True
 
     def _leave(self) -> None:

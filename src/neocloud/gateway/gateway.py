@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from neocloud.gateway.flight import Flight
 from neocloud.gateway.page import metrics_page
 from neocloud.gateway.rules import Rules, TenantRule
 from neocloud.ledger import Admission, ApiKey, KeyRing, Ledger, UsageEvent
-from neocloud.routing import RouteRequest
+from neocloud.routing import NoReplica, RouteRequest, choose
 from neocloud.units import new_request_id
 from neocloud.wire import Exchange, Header, Lines, header_lines
 
@@ -42,6 +43,8 @@ class Gateway:
         self.requests: Counter[tuple[str, str, str]] = Counter()
         self.tokens: Counter[tuple[str, str, str]] = Counter()
         self.refused: Counter[int] = Counter()
+        # Request ids must not collide; they are no secret, and the system's entropy is slow.
+        self._chance = random.Random(secrets.randbits(256))  # noqa: S311
         self._round_trips: dict[str, dict[str, float]] = {}
         self._headers: dict[str, Lines] = {}
         self._routes: dict[tuple[str, str], Callable[[Exchange], None]] = {
@@ -110,7 +113,7 @@ class Gateway:
         metro, round_trips = self._where(exchange)
         now_ns = time.time_ns()
         admission = Admission(
-            request_id=new_request_id(now_ns, secrets.randbits(74)),
+            request_id=new_request_id(now_ns, self._chance.getrandbits(74)),
             admitted_ns=now_ns,
             tenant=key.tenant,
             key_id=key.key_id,
@@ -126,7 +129,10 @@ class Gateway:
             allowed_sites=tenant.allowed_sites,
             ttft_budget_s=rule.ttft_budget_s,
         )
-        Flight(self, exchange, request, admission, route).begin()
+        choice = choose(self.fleet.of_model(request.model)[1], route)
+        if isinstance(choice, NoReplica):  # refused, not admitted: nothing was used
+            raise ApiError(503, choice.reason, "no_replica")
+        Flight(self, exchange, request, admission, route).begin(choice)
 
     def _models(self, exchange: Exchange) -> None:
         _, tenant = self._caller(exchange)
