@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from neocloud.books.comparison import Comparison, Report
 
 _COLOURS = {"power": "#d9a441", "capital": "#33658a", "operations": "#86bbd8", "network": "#7d8491"}
 _SIDES = {"planned": "#33658a", "expected": "#86bbd8", "metered": "#f26419"}
+_LOG_FROM = 5.0
+"""Highest over lowest level of a bridge beyond which its small steps need a logarithmic axis."""
+_BELOW = {"loc": "upper center", "fontsize": 8, "frameon": False}
+"""A legend beneath its axes: within, it would hide bars."""
 
 
 class MissingMatplotlibError(RuntimeError):
@@ -56,7 +61,7 @@ def _tiers(axes: Any, c: Comparison, report: Report) -> None:
         axes.annotate(f"{value:.3g}", (x, value), ha="center", va="bottom")
     axes.margins(y=0.12)
     axes.set_title(f"{c.model}\n{report.currency} per million tokens, by tier", fontsize=10)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(ncols=4, bbox_to_anchor=(0.5, -0.08), columnspacing=1.0, handlelength=1.2, **_BELOW)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -65,28 +70,47 @@ def _bridge(axes: Any, c: Comparison, report: Report) -> None:
         axes.set_axis_off()
         return
     start = c.planned.cost_per_mtok.total
-    labels, at = ["planned"], start
-    axes.bar([0], [start], color=_SIDES["planned"], width=0.6)
-    axes.annotate(f"{start:.3g}", (0, start), ha="center", va="bottom")
-    for x, step in enumerate(c.bridge, start=1):
+    levels = [start, *(step.reaches for step in c.bridge)]
+    logarithmic = max(levels) > _LOG_FROM * min(levels) > 0.0
+    floor = min(levels) / 2.0 if logarithmic else 0.0
+    # As many decimals as give the planned cost three digits.
+    decimals = max(0, 2 - math.floor(math.log10(start))) if start > 0.0 else 2
+    _level(axes, 0, start, floor, _SIDES["planned"], f"{start:.{decimals}f}")
+    for x, (step, before) in enumerate(zip(c.bridge, levels[:-1], strict=True), start=1):
         colour = "#b23a48" if step.adds > 0 else "#588157"
-        axes.bar([x], [step.adds], bottom=[at], color=colour, width=0.6)
-        axes.annotate(f"{step.adds:+.3g}", (x, max(at, step.reaches)), ha="center", va="bottom")
-        axes.plot([x - 0.7, x + 0.3], [at, at], color="#7d8491", linewidth=0.8)
-        labels.append(step.cause)
-        at = step.reaches
-    axes.bar([len(labels)], [at], color=_SIDES["metered"], width=0.6)
-    axes.annotate(f"{at:.3g}", (len(labels), at), ha="center", va="bottom")
-    labels.append("metered")
+        _level(axes, x, step.reaches, before, colour, _signed(step.adds, decimals))
+        axes.plot([x - 0.7, x + 0.3], [before, before], color="#7d8491", linewidth=0.8)
+    _level(axes, len(levels), levels[-1], floor, _SIDES["metered"], f"{levels[-1]:.{decimals}f}")
+    labels = ["planned", *(step.cause for step in c.bridge), "metered"]
     axes.set_xticks(range(len(labels)), labels, fontsize=9)
-    axes.margins(y=0.12)
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set_ylim(floor, max(levels) * (max(levels) / floor) ** 0.08)
+    else:
+        axes.set_ylim(0.0, max(levels) * 1.1)
     factor = c.step_time_factor
-    known = "not known" if factor is None else f"{factor:.3f} x the model's"
+    known = "not known" if factor is None else f"{factor:.3f} times the model's"
+    scale = " (log)" if logarithmic else ""
     axes.set_title(
-        f"from planned to metered, {report.currency} per million tokens\nstep time {known}",
+        f"from planned to metered, {report.currency} per million tokens{scale}\nstep time {known}",
         fontsize=10,
     )
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _level(axes: Any, x: int, to: float, since: float, colour: str, label: str) -> None:
+    """A bar from one level to another, its label above it."""
+    axes.bar([x], [to - since], bottom=[since], color=colour, width=0.6)
+    axes.annotate(
+        label, (x, max(to, since)), xytext=(0, 2), textcoords="offset points", ha="center",
+        va="bottom", fontsize=8,
+    )  # fmt: skip
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{value:+.{decimals}f}"
+    return text if float(text) else "0"
 
 
 def _latency(axes: Any, c: Comparison, report: Report) -> None:
@@ -107,6 +131,7 @@ def _latency(axes: Any, c: Comparison, report: Report) -> None:
     axes.set_xticks(range(len(kinds)), list(kinds), fontsize=9)
     axes.set_yscale("log")
     axes.margins(y=0.15)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_title("latency without the network, ms (log)", fontsize=10)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(ncols=3, bbox_to_anchor=(0.5, -0.14), **_BELOW)
     axes.spines[["top", "right"]].set_visible(False)
