@@ -11,12 +11,16 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any
 
 from neocloud.ledger.schema import ALLOCATION, ENERGY, OPEN, USAGE
 
 _RETRY_S = (0.1, 0.5, 2.0)
+
+_FAILURES = (sqlite3.Error, OverflowError, UnicodeError)
+"""Of a commit: the database's, and those of a value that no column can hold."""
 
 
 class Kind(IntEnum):
@@ -83,7 +87,9 @@ class Committer:
         return len(self._unwritten) + len(self._queue)
 
     def _run(self) -> None:
-        connection = self._connect()
+        connection = self._connected()
+        if connection is None:
+            return
         try:
             while True:
                 self._wake.wait()
@@ -101,13 +107,33 @@ class Committer:
         finally:
             connection.close()
 
+    def _connected(self) -> sqlite3.Connection | None:
+        """The connection, however often it takes; None if told to give up."""
+        opened: list[sqlite3.Connection] = []
+        self._insist(lambda: opened.append(self._connect()))
+        return opened[0] if opened else None
+
     def _persist(self, connection: sqlite3.Connection, batch: list[Entry]) -> bool:
         """Commit a batch however often it takes; False if told to give up."""
+        if not self._insist(lambda: _commit(connection, batch)):
+            return False
+        self.commits += 1
+        self.committed += len(batch)
+        callbacks = [callback for _, _, callback in batch if callback is not None]
+        if callbacks:
+            # A loop that has ended takes no callbacks: nobody waits any more, and what is queued
+            # is still to be written.
+            with suppress(RuntimeError):
+                self._deliver(lambda: _call_all(callbacks))
+        return True
+
+    def _insist(self, action: Callable[[], None]) -> bool:
+        """Try until it succeeds; False if told to give up."""
         tries = 0
         while True:
             try:
-                _commit(connection, batch)
-            except sqlite3.Error as error:
+                action()
+            except _FAILURES as error:
                 if tries == 0:
                     self._on_failure(f"{type(error).__name__}: {error}")
                 wait = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
@@ -115,15 +141,9 @@ class Committer:
                 if self._give_up.wait(wait):
                     return False
                 continue
-            break
-        self.commits += 1
-        self.committed += len(batch)
-        if tries:
-            self._on_recovery()
-        callbacks = [callback for _, _, callback in batch if callback is not None]
-        if callbacks:
-            self._deliver(lambda: _call_all(callbacks))
-        return True
+            if tries:
+                self._on_recovery()
+            return True
 
 
 def _call_all(callbacks: list[Callable[[], None]]) -> None:

@@ -108,8 +108,8 @@ class KeyStore:
 
     def keys(self) -> tuple[ApiKey, ...]:
         """All keys, revoked ones too, oldest first."""
-        if not self.path.exists():
-            return ()
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return ()  # another process is about to make the first key
         try:
             with closing(self._connect()) as connection:
                 rows = connection.execute("SELECT * FROM keys ORDER BY created_ns").fetchall()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from neocloud.ledger.committer import Committer, Deliver, Kind
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.records import Admission, AllocationEvent, EnergyEvent, UsageEvent
 from neocloud.ledger.recovery import close_open_requests
-from neocloud.ledger.schema import check_schema, create_tables
+from neocloud.ledger.schema import check_schema, create_tables, is_empty
 from neocloud.ledger.segments import SegmentLock, segment_path
 
 _CLOSE_S = 10.0
@@ -19,8 +20,12 @@ _CLOSE_S = 10.0
 def _connect(segment: Path) -> sqlite3.Connection:
     """Open for writing. FULL: a commit returns when the log is on the disk (fsync)."""
     connection = sqlite3.connect(segment, isolation_level=None, timeout=5.0)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -110,17 +115,16 @@ class Ledger:
 
     def _prepare(self, now_ns: int) -> int:
         try:
-            connection = _connect(self.segment)
+            # Looked at before anything is written, the journal's mode too: the file may be
+            # another version's, or no ledger at all.
+            with closing(sqlite3.connect(self.segment, timeout=5.0)) as connection:
+                if not is_empty(connection):
+                    check_schema(connection, self.segment)
+            with closing(_connect(self.segment)) as connection:
+                create_tables(connection)
+                return close_open_requests(connection, now_ns)
         except sqlite3.Error as error:
             raise LedgerError(f"{self.segment}: {error}") from None
-        try:
-            create_tables(connection)
-            check_schema(connection, self.segment)
-            return close_open_requests(connection, now_ns)
-        except sqlite3.Error as error:
-            raise LedgerError(f"{self.segment}: {error}") from None
-        finally:
-            connection.close()
 
     def _failed(self, reason: str) -> None:
         self.failure = reason

@@ -77,13 +77,20 @@ ENERGY = RecordTable("energy", EnergyEvent)
 _META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """True of a database without a single table, as a new file is."""
+    row = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(row[0] == 0)
+
+
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Make what is missing, and note the schema's version."""
-    with connection:
-        connection.execute(_META)
-        connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
-        for table in (OPEN, USAGE, ALLOCATION, ENERGY):
-            connection.execute(table.create())
+    """Make what is missing, and note the schema's version: all of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(_META)
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
+    for table in (OPEN, USAGE, ALLOCATION, ENERGY):
+        connection.execute(table.create())
+    connection.execute("COMMIT")
 
 
 def check_schema(connection: sqlite3.Connection, path: object) -> None:

@@ -29,7 +29,7 @@ def segments(path: Path) -> tuple[Path, ...]:
     pattern = re.compile(rf"{re.escape(path.stem)}\.(\d+){re.escape(path.suffix)}")
     others = sorted(
         (int(found[1]), each)
-        for each in path.parent.glob(f"{path.stem}.*{path.suffix}")
+        for each in (path.parent.iterdir() if path.parent.is_dir() else ())
         if (found := pattern.fullmatch(each.name))
     )
     first = (path,) if path.exists() else ()
@@ -60,5 +60,7 @@ class SegmentLock:
             ) from None
 
     def release(self) -> None:
-        """Let go."""
-        os.close(self._descriptor)
+        """Let go. Idempotent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
