@@ -7,10 +7,13 @@ import msgspec
 from neocloud.gateway.answers import ApiError
 
 _USAGE = b'"stream_options":{"include_usage":true},'
+_REPEATED = (b'"stream_options"', b'"max_', b"\\u00")
+"""Where one of these occurs, a field added at the front may stand in the body again, as null or
+under an escaped name, and the last of two would win."""
 
 
 class _StreamOptions(msgspec.Struct):
-    include_usage: bool = False
+    include_usage: bool | None = False
 
 
 class ChatRequest(msgspec.Struct):
@@ -18,7 +21,7 @@ class ChatRequest(msgspec.Struct):
 
     model: str
     messages: msgspec.Raw
-    stream: bool = False
+    stream: bool | None = False
     stream_options: _StreamOptions | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -33,7 +36,7 @@ class ChatRequest(msgspec.Struct):
     @property
     def wants_usage(self) -> bool:
         """True if the client asked for the usage event of a stream."""
-        return self.stream_options is not None and self.stream_options.include_usage
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
 
 
 _decoder = msgspec.json.Decoder(ChatRequest)
@@ -74,8 +77,7 @@ def upstream_body(body: bytes, request: ChatRequest, model: str, limit: int | No
     rewrite = request.stream and request.stream_options is not None and not request.wants_usage
     if request.stream and request.stream_options is None:
         front += _USAGE
-        rewrite = rewrite or b'"stream_options"' in body  # null: the last of two would win
-    if model != request.model or rewrite or (front and b'"max_' in body):
+    if model != request.model or rewrite or (front and any(word in body for word in _REPEATED)):
         return _rewritten(body, request, model, limit)
     if not front:
         return body

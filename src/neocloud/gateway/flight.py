@@ -155,6 +155,7 @@ class Flight:
         self._attempts += 1
         self._tried.add(choice.replica)
         self._head = None
+        self._stream = None  # one that broke off before its first whole event leaves nothing
         self._pieces = []
         self._size = 0
         backend.state.in_flight += 1
@@ -279,7 +280,7 @@ class Flight:
             finished_ns=now_ns or time.time_ns(),
             status=status,
             attempts=self._attempts,
-            streamed=self._request.stream,
+            streamed=bool(self._request.stream),
             estimated=usage is None and any(tokens),
             emulated=backend is not None and backend.endpoint.emulated,
             price_version=admission.price_version,
