@@ -2,6 +2,7 @@
 
 from neocloud.books.comparison import BridgeStep, Comparison, Report, Side
 from neocloud.books.cost import UnknownPlaceError, cost_by_place, cost_of_row, rates_by_place
+from neocloud.books.gather import gather, objective_rule
 from neocloud.books.invoice import Invoice, Line, UnknownTenantError, make_invoice
 from neocloud.books.invoice_text import invoice_text
 from neocloud.books.metered import Metered
@@ -18,6 +19,7 @@ from neocloud.books.rating import (
 from neocloud.books.report import NothingMeteredError, make_report
 from neocloud.books.report_text import report_text
 from neocloud.books.step_factor import Replayed, replay_metered
+from neocloud.books.usage import UsageLine, UsageSummary, summarise_usage
 
 __all__ = [
     "BILLED",
@@ -38,17 +40,22 @@ __all__ = [
     "UnknownPlaceError",
     "UnknownTenantError",
     "UnpricedModelError",
+    "UsageLine",
+    "UsageSummary",
     "billed_tokens",
     "cost_by_place",
     "cost_of_row",
     "draw_report",
+    "gather",
     "invoice_text",
     "make_invoice",
     "make_report",
+    "objective_rule",
     "price_list",
     "rate_event",
     "rate_usage",
     "rates_by_place",
     "replay_metered",
     "report_text",
+    "summarise_usage",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from neocloud.books.bridge import Bridge, make_bridge
 from neocloud.books.comparison import CAUSES, BridgeStep, Comparison, Report, Side
+from neocloud.books.gather import round_trip_of
 from neocloud.books.metered import (
     Metered,
     MeteredModel,
@@ -132,11 +133,8 @@ def planned_side(summary: ModelSummary, placements: Sequence[Placement]) -> Side
 
 
 def _network_ms(cloud: Cloud, catalog: Catalog, mine: MeteredModel) -> float:
-    known = [
-        catalog.round_trip(e.user_metro, cloud.sites[e.site].metro).ms
-        for e in mine.events
-        if e.user_metro and e.site in cloud.sites
-    ]
+    round_trip_ms = round_trip_of(cloud, catalog)
+    known = [ms for e in mine.events if (ms := round_trip_ms(e)) is not None]
     return float(np.mean(known)) if known else 0.0
 
 
