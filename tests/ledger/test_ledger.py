@@ -123,13 +123,15 @@ def test_records_that_wait_for_a_commit_share_the_next(path, monkeypatch):
     monkeypatch.setattr(committer, "_commit", gate)
     desk = Desk()
     with opened(path, desk) as ledger:
-        ledger.admit(admission(0), desk.noted("0"))
+        ledger.admit(admission(0))
         assert gate.entered.wait(WAIT_S)
-        for number in range(1, 500):
-            ledger.admit(admission(number), desk.noted(str(number)))
+        for number in range(500):
+            if number:
+                ledger.admit(admission(number))
+            ledger.settle(usage(number), desk.noted(str(number)))
         gate.let_through()
         desk.run_until(500)
-        assert (ledger.commits, ledger.committed, gate.calls) == (2, 500, 2)
+        assert (ledger.commits, ledger.committed, gate.calls) == (2, 1000, 2)
     assert desk.done == [str(number) for number in range(500)]
 
 
