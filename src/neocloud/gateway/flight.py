@@ -204,6 +204,8 @@ class Flight:
 
     def _pass(self, data: bytes) -> None:
         if not self._admitted_durable:
+            if not self._held:
+                self._gateway.ledger.hurry(self._admission.request_id)
             self._held.append(data)
             return
         if not self._head_sent:

@@ -81,10 +81,17 @@ class Ledger:
         return self._committer.committed
 
     def admit(self, admission: Admission, on_durable: Callable[[], None] | None = None) -> None:
-        """Note that a request was let in; from now on it must be settled."""
+        """Note that a request was let in; from now on it must be settled.
+
+        It is written within `PATIENCE_S`, at once if hurried, or together with its usage event.
+        """
         assert admission.request_id not in self._open, "a request is admitted once"
         self._open.add(admission.request_id)
         self._committer.put(Kind.ADMISSION, admission, on_durable)
+
+    def hurry(self, request_id: str) -> None:
+        """Write an admission at once: something waits for it to be durable."""
+        self._committer.hurry(request_id)
 
     def settle(self, event: UsageEvent, on_durable: Callable[[], None]) -> None:
         """Write the one usage event of an admitted request."""
