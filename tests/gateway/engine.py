@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import Any
 
+import scripted  # beside this program
 import uvloop
 
 from neocloud.wire import Exchange, serve
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import mock
-
 PIECE_S = 0.004
 
 
-def slowly(engine: mock.Mock, exchange: Exchange, request: dict[str, Any]) -> None:
+def slowly(engine: scripted.Mock, exchange: Exchange, request: dict[str, Any]) -> None:
     """As many tokens as `max_tokens` says, each a little later."""
     loop, tokens = asyncio.get_running_loop(), request["max_tokens"]
 
@@ -30,20 +26,20 @@ def slowly(engine: mock.Mock, exchange: Exchange, request: dict[str, Any]) -> No
             return
         if number < tokens:
             if exchange.started:
-                exchange.write(mock.token(f"t{number}"))
+                exchange.write(scripted.token(f"t{number}"))
             loop.call_later(PIECE_S, step, number + 1)
         elif exchange.started:
-            exchange.finish(mock.end_of(request, tokens))
+            exchange.finish(scripted.end_of(request, tokens))
         else:
-            exchange.respond(200, mock.JSON, mock.plain(tokens))
+            exchange.respond(200, scripted.JSON, scripted.plain(tokens))
 
     if request.get("stream"):
-        exchange.start(200, mock.EVENTS)
+        exchange.start(200, scripted.EVENTS)
     step(0)
 
 
 async def main() -> None:
-    server = await serve(mock.Mock(slowly).handle, "127.0.0.1", 0)
+    server = await serve(scripted.Mock(slowly).handle, "127.0.0.1", 0)
     host, port = server.address
     print(f"http://{host}:{port}", flush=True)
     await asyncio.to_thread(sys.stdin.read)  # until the test ends, however it does

@@ -13,7 +13,7 @@ import pytest
 from neocloud.ledger import KeyRing, KeyStore, Status, committer
 from neocloud.wire import Limits
 
-from .mock import DONE, PROMPT_TOKENS, Script, answers, event, says, streams, token, waits
+from .scripted import DONE, PROMPT_TOKENS, Script, answers, event, says, streams, token, waits
 from .world import (
     KEY,
     Taker,

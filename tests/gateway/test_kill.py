@@ -18,7 +18,7 @@ import pytest
 from neocloud.ledger import Reader, Status
 from neocloud.wire import Address, Client, Pool, fetch
 
-from .mock import DONE, PROMPT_TOKENS
+from .scripted import DONE, PROMPT_TOKENS
 from .world import CHAT, KEY, Taker, ask, authorization, run, until
 
 CLIENTS = 12

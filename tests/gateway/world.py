@@ -31,7 +31,7 @@ from neocloud.wire import (
     serve,
 )
 
-from .mock import Mock, Script
+from .scripted import Mock, Script
 
 CHAT = b"/v1/chat/completions"
 KEY = "the-key"
