@@ -9,6 +9,7 @@ is dropped.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -19,6 +20,8 @@ from enum import IntEnum
 from typing import Any
 
 from neocloud.ledger.schema import ALLOCATION, ENERGY, OPEN, USAGE
+
+log = logging.getLogger(__name__)
 
 _RETRY_S = (0.1, 0.5, 2.0)
 
@@ -195,7 +198,10 @@ class Committer:
 
 def _call_all(callbacks: list[Callable[[], None]]) -> None:
     for callback in callbacks:
-        callback()
+        try:
+            callback()
+        except Exception:  # one request's mistake must not keep the others from their end
+            log.exception("what waited for a record failed")
 
 
 def _commit(connection: sqlite3.Connection, batch: list[Entry]) -> None:
