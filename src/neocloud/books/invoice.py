@@ -66,6 +66,8 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     requests_by_status: dict[str, int]
     emulated_requests: int
     estimated_requests: int
+    repriced_requests: int
+    """Requests admitted under another price list; rated at this one all the same."""
     lines: tuple[Line, ...]
     subtotal: Decimal
     tax_rate: Decimal
@@ -119,6 +121,7 @@ def make_invoice(
         requests_by_status=dict(sorted(statuses.items())),
         emulated_requests=emulated,
         estimated_requests=sum(e.estimated for e in mine),
+        repriced_requests=sum(e.price_version not in {"", prices.version} for e in mine),
         lines=lines,
         subtotal=subtotal,
         tax_rate=tenant.tax_rate,

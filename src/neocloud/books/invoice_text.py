@@ -50,5 +50,10 @@ def invoice_text(invoice: Invoice) -> str:
         lines.append(
             f"Tokens of {invoice.estimated_requests} requests are our estimate, not the engine's."
         )
+    if invoice.repriced_requests:
+        lines.append(
+            f"{invoice.repriced_requests} requests were admitted under another price list; they "
+            "are rated at this one."
+        )
     lines.append(mark)
     return "\n".join(lines) + "\n"

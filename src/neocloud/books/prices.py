@@ -33,7 +33,7 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         currency: of the prices.
         pico_per_token: price of one token by (model, kind), in 1e-12 of the currency.
-        version: content hash; an event is rated at the version in force at its admission.
+        version: content hash; an event carries the version in force at its admission.
     """
 
     currency: str

@@ -1,0 +1,139 @@
+"""The report tells causes apart: a slow engine, another load, other lengths, on known ledgers."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from neocloud.books import (
+    Comparison,
+    Metered,
+    NothingMeteredError,
+    UnknownPlaceError,
+    cost_of_row,
+    draw_report,
+    make_report,
+    report_text,
+)
+from neocloud.books.comparison import CAUSES
+from neocloud.units import HOUR_NS, Period
+
+from .metering import CATALOG, Metering, event, small_cloud
+
+
+@cache
+def metered(factor: float, share: float = 1.0, streamed: bool = True) -> Metered:
+    return Metering(factor, share=share, streamed=streamed).metered()
+
+
+def report(of: Metered):
+    return make_report(small_cloud(), CATALOG, Metering(1.0, seconds=1).plan, of)
+
+
+def compared(factor: float, share: float = 1.0, streamed: bool = True) -> Comparison:
+    (comparison,) = report(metered(factor, share, streamed)).models
+    return comparison
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0, 1.6])
+@pytest.mark.parametrize("factor", [0.8, 1.2])
+def test_a_slow_or_fast_engine_is_found_at_any_load(factor: float, share: float):
+    c = compared(factor, share)
+    assert c.step_time_factor == pytest.approx(factor, abs=0.02)
+    assert c.capacity_change == pytest.approx(1 / factor - 1, abs=0.02)
+    assert c.findings[0].startswith("efficiency: steps took")
+    assert f"{c.step_time_factor:.3f} times as long as modelled" in c.findings[0]
+
+
+def test_unstreamed_answers_tell_it_too():
+    assert compared(1.2, streamed=False).step_time_factor == pytest.approx(1.2, abs=0.02)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_an_engine_as_planned_is_called_so(share: float):
+    c = compared(1.0, share)
+    assert c.step_time_factor == pytest.approx(1.0, abs=0.005)
+    assert c.findings[0].startswith("efficiency: as planned")
+    assert c.metered.tpot_ms == pytest.approx(c.expected.tpot_ms, rel=0.005)
+
+
+@pytest.mark.parametrize(("factor", "share"), [(1.0, 1.0), (1.2, 1.0), (1.0, 0.3), (0.8, 1.6)])
+def test_the_bridge_goes_from_planned_to_metered_without_rest(factor: float, share: float):
+    c = compared(factor, share)
+    assert [step.cause for step in c.bridge] == list(CAUSES)
+    at = c.planned.cost_per_mtok.total
+    for step in c.bridge:
+        at += step.adds
+        assert step.reaches == pytest.approx(at, rel=1e-9)
+    assert at == pytest.approx(c.metered.cost_per_mtok.total, rel=1e-9)
+
+
+def test_the_metered_cost_is_that_of_the_rows():
+    of = metered(1.2)
+    (placement,) = Metering(1.0, seconds=1).plan.placements
+    cost = math.fsum(cost_of_row(row, placement.rates).total for row in of.rows)
+    tokens = sum(e.input_tokens + e.output_tokens for e in of.events)
+    assert compared(1.2).metered.cost_per_mtok.total == pytest.approx(cost / tokens * 1e6)
+
+
+def test_a_slow_engine_costs_its_factor_at_the_planned_load():
+    c = compared(1.2)
+    (before,) = [s.reaches for s in c.bridge if s.cause == "lengths"]
+    network = c.planned.cost_per_mtok.network
+    assert (c.cost_at_planned_load - network) / (before - network) == pytest.approx(
+        c.step_time_factor
+    )
+
+
+def test_a_third_of_the_load_is_named_and_no_slow_engine():
+    c = compared(1.0, 0.3)
+    (load,) = [f for f in c.findings if f.startswith("load:")]
+    share = c.metered.requests_per_s / c.planned.requests_per_s
+    assert share == pytest.approx(0.3, abs=0.06)
+    assert f"({share:.1%} of the planned requests came)" in load
+    assert c.metered.utilisation == pytest.approx(share * c.planned.utilisation, rel=0.2)
+    assert max(c.bridge, key=lambda step: abs(step.adds)).cause == "load"
+
+
+def test_the_text_says_what_it_rests_on():
+    made = report(metered(1.2))
+    text = report_text(made)
+    for part in (
+        "EMULATED", "Energy is modelled", "planned    expected     metered", "ttft, ms, p90",
+        "= at the planned load", "efficiency: steps took",
+        f"{made.requests} requests in 120 s: {made.requests} completed",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_the_picture_is_drawn(tmp_path: Path):
+    for ending, head in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+        path = tmp_path / f"report{ending}"
+        draw_report(report(metered(1.2)), path)
+        assert path.read_bytes().startswith(head)
+
+
+def test_answers_without_tokens_tell_no_step_time():
+    span = metered(1.0).period
+    one = event(output_tokens=0, first_token_ns=0)
+    of = Metered(period=span, rows=(), events=(one,), energy_modelled=False)
+    (c,) = report(of).models
+    assert c.step_time_factor is None
+    assert c.bridge == ()
+    assert c.findings[0].startswith("efficiency: not known")
+    assert " -" in report_text(report(of))
+
+
+def test_nothing_metered_and_places_unknown_are_told():
+    of = metered(1.0)
+    empty = Period(of.period.end_ns, of.period.end_ns + HOUR_NS)
+    nothing = Metered(period=empty, rows=(), events=(), energy_modelled=False)
+    with pytest.raises(NothingMeteredError, match="no usage in"):
+        report(nothing)
+    moved = Metering(1.0, seconds=2)
+    moved.events = [event(site="frankfurt", pool="mi300x")]
+    with pytest.raises(UnknownPlaceError, match="frankfurt/mi300x, which the plan does not use"):
+        report(moved.metered())
