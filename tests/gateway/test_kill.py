@@ -29,11 +29,11 @@ SEED = 20261125
 class Asked:
     """One request of a client, and what came of it."""
 
-    def __init__(self, text: str, tokens: int, *, stream: bool) -> None:
+    def __init__(self, text: str, tokens: int, taker: Taker, *, stream: bool) -> None:
         self.text = text
         self.tokens = tokens
         self.stream = stream
-        self.taker = Taker()
+        self.taker = taker
 
     @property
     def body(self) -> bytes:
@@ -51,6 +51,7 @@ class Front:
         self.asked: list[Asked] = []
         self.in_flight = 0
         self.killed_with: list[int] = []
+        self.answers_left: int | None = None
         self.over = False
 
     async def start(self) -> None:
@@ -76,6 +77,14 @@ class Front:
         self.process.kill()
         self._reap()
 
+    def answered(self, _: Taker) -> None:
+        """The last byte of an answer has come: the moment at which its event must be durable."""
+        if self.answers_left is not None:
+            self.answers_left -= 1
+            if self.answers_left <= 0 and self.process is not None:
+                self.answers_left = None
+                self.kill()
+
     async def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
@@ -98,7 +107,8 @@ class Front:
                 await asyncio.sleep(0.005)
                 continue
             text = f"{number}/{len(self.asked)}"
-            asked = Asked(text, chance.randint(1, 12), stream=chance.random() < 0.5)
+            taker = Taker(self.answered)
+            asked = Asked(text, chance.randint(1, 12), taker, stream=chance.random() < 0.5)
             self.asked.append(asked)
             self.in_flight += 1
             pool = client.pool(self.address)
@@ -128,7 +138,10 @@ async def counts(pool: Pool) -> dict[str, int]:
 
 
 async def under_load(front: Front, upstream: str) -> dict[str, int]:
-    """Kill it `KILLS` times, then let it end well; how often the engine was asked what."""
+    """Kill it `KILLS` times, then let it end well; how often the engine was asked what.
+
+    Every other kill comes with the last byte of an answer, the others at any moment.
+    """
     chance = random.Random(SEED)
     await front.start()
     clients = [
@@ -136,11 +149,16 @@ async def under_load(front: Front, upstream: str) -> dict[str, int]:
         for number in range(CLIENTS)
     ]
     try:
-        for _ in range(KILLS):
-            goal = len(front.asked) + chance.randint(3 * CLIENTS, 10 * CLIENTS)
-            await until(lambda goal=goal: len(front.asked) >= goal)
-            await asyncio.sleep(chance.random() * 0.05)  # any moment will do
-            front.kill()
+        for number in range(KILLS):
+            count = chance.randint(3 * CLIENTS, 10 * CLIENTS)
+            if number % 2 == 0:
+                front.answers_left = count
+                await until(lambda: front.process is None)
+            else:
+                goal = len(front.asked) + count
+                await until(lambda goal=goal: len(front.asked) >= goal)
+                await asyncio.sleep(chance.random() * 0.05)  # any moment will do
+                front.kill()
             await front.start()
         goal = len(front.asked) + 3 * CLIENTS
         await until(lambda: len(front.asked) >= goal)
