@@ -192,3 +192,18 @@ def test_usage_of_an_answer() -> None:
     usage = usage_of_body(json.dumps({"choices": [], "usage": USAGE}).encode())
     assert usage is not None
     assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (9, 4, 3)
+
+
+def test_an_event_may_have_other_lines_before_its_data():
+    stream = EventStream(hide_usage=True)
+    whole = (
+        b': here\n\nevent: message\ndata: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+        b': note\ndata: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'
+        b"event: end\ndata: [DONE]\n\n"
+    )
+    out = stream.feed(whole)
+    assert out == b': here\n\nevent: message\ndata: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+    assert stream.usage is not None
+    assert stream.usage.completion_tokens == 1
+    assert stream.done
+    assert stream.held == b"event: end\ndata: [DONE]\n\n"

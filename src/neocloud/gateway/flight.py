@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 3
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_HELD_BYTES = 256 * 1024
 _TRY_ELSEWHERE = frozenset({429, 500, 502, 503, 504})
 """An engine that drains answers 500 (vLLM), a full one 503: another replica may still serve."""
 _EVENTS = header_lines(((b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")))
@@ -201,12 +202,17 @@ class Flight:
         held, self._held = self._held, []
         if held:
             self._pass(b"".join(held))
+            if self._size > _HELD_BYTES and self._call is not None:
+                self._call.resume()
 
     def _pass(self, data: bytes) -> None:
         if not self._admitted_durable:
             if not self._held:
                 self._gateway.ledger.hurry(self._admission.request_id)
             self._held.append(data)
+            self._size += len(data)
+            if self._size > _HELD_BYTES and self._call is not None:
+                self._call.pause()  # the ledger is slow; what is held stays bounded
             return
         if not self._head_sent:
             self._start_stream()

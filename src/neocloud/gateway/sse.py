@@ -150,10 +150,10 @@ class EventStream:
         return b"".join(out)
 
     def _event(self, event: bytes) -> bytes:
-        line = event.strip()
-        if not line.startswith(b"data:"):
+        lines = event.splitlines()
+        payload = b"\n".join([line[5:].strip() for line in lines if line.startswith(b"data:")])
+        if not payload:  # a comment that keeps the connection alive
             return event
-        payload = line[5:].strip()
         if payload == b"[DONE]":
             self.done = True
             return event
@@ -176,4 +176,5 @@ class EventStream:
             return b""
         fields = _fields.decode(payload)
         del fields["usage"]
-        return b"data: " + msgspec.json.encode(fields) + b"\n\n"
+        others = [line for line in lines if line and not line.startswith(b"data:")]
+        return b"\n".join([*others, b"data: " + msgspec.json.encode(fields), b"", b""])
