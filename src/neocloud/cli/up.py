@@ -79,12 +79,16 @@ def command(
             if cloud_file is None
             else _with_file(cloud_file, plan_path, upstreams, listen, ledger, grace)
         )
+    except LedgerError as error:
+        raise Failure(str(error)) from None
+    try:
         uvloop.run(run(settings, _tell))
     except (LedgerError, EngineStartError) as error:
         raise Failure(str(error)) from None
     except OSError as error:
         raise Failure(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another address with --listen"
         ) from None
 
 

@@ -1,0 +1,69 @@
+"""What `neocloud up` says when it cannot run; where it runs: tests/gateway, tests/examples."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples/two-sites/cloud.yaml"
+
+
+def up(folder: Path, *arguments: str, key: str = "") -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "neocloud.cli.main", "up", *arguments],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin"} | ({"NEOCLOUD_KEY": key} if key else {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "said"),
+    [
+        ((), "", "name a cloud file, or a server"),
+        (("--upstream", "http://127.0.0.1:1"), "", "set NEOCLOUD_KEY"),
+        (("--upstream", "http://127.0.0.1:1"), "k", "cannot connect to 127.0.0.1:1"),
+        (("--upstream", "ftp://x"), "k", "http://host:port"),
+        (("cloud.yaml",), "", "Make it with `neocloud plan`"),
+        (("missing.yaml",), "", "cannot be read"),
+    ],
+)
+def test_wrong_input_is_told_with_status_2(tmp_path, arguments, key, said):
+    (tmp_path / "cloud.yaml").write_text(EXAMPLE.read_text())
+    status, text = up(tmp_path, *arguments, key=key)
+    assert status == 2
+    assert said in text
+    assert "Traceback" not in text
+
+
+def test_what_a_plan_cannot_run_on_is_told(tmp_path):
+    cloud = tmp_path / "cloud.yaml"
+    cloud.write_text(EXAMPLE.read_text())
+    subprocess.run(
+        [sys.executable, "-m", "neocloud.cli.main", "plan", "cloud.yaml"],
+        cwd=tmp_path, check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    status, text = up(tmp_path, "cloud.yaml", "--upstream", "nowhere/0=http://127.0.0.1:1")
+    assert (status, "replica of the plan" in text) == (2, True)
+    status, text = up(tmp_path, "cloud.yaml", "--ledger", "sqlite:///no/folder/x.db")
+    assert (status, "no/folder" in text) == (2, True)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, text = up(tmp_path, "cloud.yaml", "--listen", address)
+    assert status == 2
+    assert f"cannot listen on {address}" in text
+    assert "Traceback" not in text
+    cloud.write_text(cloud.read_text().replace("pue: 1.25", "pue: 1.3", 1))
+    status, text = up(tmp_path, "cloud.yaml")
+    assert status == 2
+    assert "another version of" in text
+    assert "Plan again" in text
