@@ -72,7 +72,7 @@ def architecture_of(config: Mapping[str, Any], name: str) -> Architecture:
         name=name,
         model_type=str(kind),
         hidden=hidden,
-        layers=_grouped(reader(fields)),
+        layers=_grouped(_with_cache(reader(fields), fields)),
         query_heads=fields.count("num_attention_heads"),
         kv_heads=_kv_heads(fields),
         head_dim=_head_dim(fields),
@@ -86,6 +86,19 @@ def architecture_of(config: Mapping[str, Any], name: str) -> Architecture:
         head_precision=precisions.head,
         norm_parameters=hidden,
     )
+
+
+def _with_cache(layers: Iterable[LayerGroup], fields: ConfigFields) -> Iterable[LayerGroup]:
+    """Grouped-query attention: keys and values of each KV head; two products a pair and head."""
+    pair = 4.0 * fields.count("num_attention_heads") * _head_dim(fields)
+    for layer in layers:
+        yield replace(
+            layer,
+            kv_elements=2 * _kv_heads(fields) * _head_dim(fields),
+            kv_split=_kv_heads(fields),
+            pair_flops=pair,
+            decode_pair_flops=pair,
+        )
 
 
 def _grouped(layers: Iterable[LayerGroup]) -> tuple[LayerGroup, ...]:

@@ -94,6 +94,11 @@ class AttentionKind(StrEnum):
 
     FULL = "full"
     SLIDING = "sliding"
+    """The last `window` tokens, and only these are kept."""
+    SPARSE = "sparse"
+    """The `window` tokens (of all that are kept) that an indexer scores highest."""
+    LINEAR = "linear"
+    """None: a state of fixed size stands for the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +108,9 @@ class LayerGroup:
     Attributes:
         count: how many.
         attention: which past tokens they read.
-        window: tokens that sliding attention keeps; 0 for full attention.
-        attention_parameters: weights of the query, key, value and output projections, a layer,
-            with their biases.
+        window: tokens that sliding attention keeps or that sparse attention reads; 0 for others.
+        attention_parameters: weights of the projections around the attention, a layer, with their
+            biases; an indexer's and a linear layer's convolutions too.
         dense_parameters: weights of the dense or shared feed-forward part and the router, a layer,
             with their biases.
         experts: routed experts; 0 for a dense layer.
@@ -113,6 +118,15 @@ class LayerGroup:
         expert_parameters: weights of one expert, with its biases.
         norm_parameters: scales of the layer's norms and attention sinks, a layer: stored, too few
             to cost time.
+        kv_elements: numbers that the cache keeps for one token, a layer: keys and values of all
+            KV heads, or the latent with its rotary part (MLA); 0 for linear layers.
+        kv_split: parts into which tensor parallelism can split the cache: KV heads; 1 for a latent.
+        kv_stride: tokens that share one kept entry (compressed attention); 1 elsewhere.
+        index_elements: numbers that an indexer keeps for each token and reads for all of the past.
+        state_elements: numbers that a linear layer keeps for a sequence, whatever its length.
+        pair_flops: FLOPs of one (query, key) pair in prefill, all heads.
+        decode_pair_flops: the same in decode: more for a latent that is read absorbed.
+        index_pair_flops: FLOPs of an indexer's score of one pair.
     """
 
     count: int
@@ -124,6 +138,14 @@ class LayerGroup:
     experts_per_token: int
     expert_parameters: int
     norm_parameters: int = 0
+    kv_elements: int = 0
+    kv_split: int = 1
+    kv_stride: int = 1
+    index_elements: int = 0
+    state_elements: int = 0
+    pair_flops: float = 0.0
+    decode_pair_flops: float = 0.0
+    index_pair_flops: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +174,12 @@ class Architecture:
     """Number format of embedding and head, which checkpoints leave unconverted."""
     norm_parameters: int = 0
     """Scales of the norm before the head."""
+    expert_precision: str = ""
+    """Number format of the routed experts' weights; empty: `checkpoint_precision`."""
+    mtp_layers: int = 0
+    """Layers that draft further tokens (multi-token prediction)."""
+    mtp_parameters: int = 0
+    """Weights of those layers; not among `parameters`."""
 
     @property
     def layer_count(self) -> int:
