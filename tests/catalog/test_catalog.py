@@ -91,7 +91,8 @@ def test_units_are_si_and_the_same_for_a_field() -> None:
     assert units == {
         "memory_bytes": {"B"}, "memory_bytes_per_s": {"B/s"}, "scale_up_bytes_per_s": {"B/s"},
         "bf16_flops": {"FLOP/s"}, "fp8_flops": {"FLOP/s"}, "fp4_flops": {"FLOP/s"},
-        "tdp_w": {"W"}, "node_power_w": {"W"}, "capex_usd": {"USD"},
+        "int8_flops": {"FLOP/s"}, "scale_out_bytes_per_s": {"B/s"}, "tdp_w": {"W"},
+        "node_power_w": {"W"}, "all_in_power_w": {"W"}, "rack_power_w": {"W"}, "capex_usd": {"USD"},
     }  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def test_unknown_names_get_the_nearest_right_ones(look_up: object, near: str) ->
 
 
 def test_a_name_like_nothing_gets_some_known_ones() -> None:
-    with pytest.raises(CatalogError, match="known: a100-sxm-80gb, h100-sxm") as caught:
+    with pytest.raises(CatalogError, match="known: a100-sxm-40gb, a100-sxm-80gb") as caught:
         CATALOG.accelerator("qqq")
     assert caught.value.nearest == ()
 

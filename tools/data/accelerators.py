@@ -1,12 +1,16 @@
 """Accelerators: from the table of data sheets to figures in SI units, each with its origin.
 
 The input's column `checked` says which source was read for which figure. It is prose, so what
-follows from it stands here, accelerator by accelerator.
+follows from it stands here, accelerator by accelerator. Two tables beside this script are written
+by hand: `accelerator_kinds.csv` says what each kind is and what the input calls it (empty where the
+input lacks it); `accelerator_sheets.csv` holds figures read from data sheets since: they add to the
+input's and stand before them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import writing
@@ -14,36 +18,31 @@ from writing import FigureRow
 
 GIB = 2**30
 
-# Name in the input, key in the catalog. The keys are those under which measurements are published.
-KEYS = {
-    "A100 SXM 80GB": "a100-sxm-80gb",
-    "H100 SXM": "h100-sxm",
-    "H100 PCIe": "h100-pcie",
-    "H100 NVL": "h100-nvl",
-    "H200 SXM": "h200-sxm",
-    "H200 NVL": "h200-nvl",
-    "GH200 96GB": "gh200",
-    "B200 SXM": "b200-sxm",
-    "GB200 NVL72": "gb200-nvl72",
-    "B300 SXM": "b300-sxm",
-    "GB300 NVL72": "gb300-nvl72",
-    "L40S": "l40s",
-    "L4": "l4",
-    "RTX PRO 6000 Server": "rtx-pro-6000-server",
-    "MI300X": "mi300x",
-    "MI325X": "mi325x",
-    "MI355X": "mi355x",
-    "MI350X": "mi350x",
-    "TPU v5e": "tpu-v5e",
-    "TPU v5p": "tpu-v5p",
-    "TPU v6e": "tpu-v6e",
-    "TPU7x": "tpu7x",
-    "Gaudi 3": "gaudi-3",
-    "Trainium2": "trainium2",
-    "Trainium3": "trainium3",
-}
+Row = dict[str, str]
+
+IDENTITY = (
+    "key", "name", "maker", "year", "generation", "memory_type", "scale_up_link",
+    "scale_up_domain", "full_mesh", "node_accelerators", "liquid_cooled",
+)  # fmt: skip
+"""Columns of `accelerators.csv` that come from `accelerator_kinds.csv`."""
 
 COMPUTE = ("bf16_flops", "fp8_flops", "fp4_flops")
+FIELDS = {
+    "memory_bytes": "B",
+    "memory_bytes_per_s": "B/s",
+    "bf16_flops": "FLOP/s",
+    "fp8_flops": "FLOP/s",
+    "fp4_flops": "FLOP/s",
+    "int8_flops": "FLOP/s",
+    "scale_up_bytes_per_s": "B/s",
+    "scale_out_bytes_per_s": "B/s",
+    "tdp_w": "W",
+    "node_power_w": "W",
+    "all_in_power_w": "W",
+    "rack_power_w": "W",
+    "capex_usd": "USD",
+}
+"""Every figure of an accelerator and its unit, in the order of the file."""
 MEMORY = ("memory_bytes", "memory_bytes_per_s")
 LINK = ("scale_up_bytes_per_s",)
 
@@ -115,9 +114,6 @@ READINGS = {
     "trainium3": Reading(NEURON, _these(LINK, RECALLED)),
 }
 
-# Each pair of accelerators in the node has its own link and no switch joins them.
-FULL_MESH = {"mi300x", "mi325x", "mi355x", "mi350x", "gaudi-3"}
-
 # The maker states the memory in GiB; the input keeps the bare number.
 MEMORY_IN_GIB = {"tpu7x", "trainium2", "trainium3"}
 
@@ -177,76 +173,85 @@ def _scaled(text: str, factor: float) -> float | None:
     return round(float(text) * factor) if text else None
 
 
-def _values(key: str, row: dict[str, str]) -> dict[str, tuple[float | None, str]]:
+def _values(key: str, row: Row) -> dict[str, float | None]:
     """Figures that the input states, in SI units."""
     memory_unit = GIB if key in MEMORY_IN_GIB else 1e9
     link = _scaled(row["scale_up_gbps_one_way"], 1e9)
     if key == "gaudi-3" and link is not None:
         link = link * 21 / 24
     return {
-        "memory_bytes": (_scaled(row["memory_gb"], memory_unit), "B"),
-        "memory_bytes_per_s": (_scaled(row["memory_gbps"], 1e9), "B/s"),
-        "bf16_flops": (_scaled(row["bf16_dense_tflops"], 1e12), "FLOP/s"),
-        "fp8_flops": (_scaled(row["fp8_dense_tflops"], 1e12), "FLOP/s"),
-        "fp4_flops": (_scaled(row["fp4_dense_tflops"], 1e12), "FLOP/s"),
-        "scale_up_bytes_per_s": (link, "B/s"),
-        "tdp_w": (_scaled(row["tdp_w"], 1), "W"),
+        "memory_bytes": _scaled(row["memory_gb"], memory_unit),
+        "memory_bytes_per_s": _scaled(row["memory_gbps"], 1e9),
+        "bf16_flops": _scaled(row["bf16_dense_tflops"], 1e12),
+        "fp8_flops": _scaled(row["fp8_dense_tflops"], 1e12),
+        "fp4_flops": _scaled(row["fp4_dense_tflops"], 1e12),
+        "scale_up_bytes_per_s": link,
+        "tdp_w": _scaled(row["tdp_w"], 1),
+        "node_power_w": _scaled(row["node_power_kw_max"], 1000),
     }
 
 
-def _stated(key: str, row: dict[str, str]) -> list[FigureRow]:
-    rows = []
-    for name, (value, unit) in _values(key, row).items():
-        origin = READINGS[key].origin(name)
-        note = NOTES.get((key, name), "")
+def _stated(key: str, row: Row) -> dict[str, FigureRow]:
+    """What the input states of one kind."""
+    rows = {}
+    for name, value in _values(key, row).items():
         if value is None:
-            why = "the accelerator has no such format" if name in COMPUTE else "not published"
-            rows.append(FigureRow(key, name, None, unit, origin.source, "", "unknown", why))
             continue
-        grade = origin.grade
+        origin = READINGS[key].origin(name)
+        grade, note = origin.grade, NOTES.get((key, name), "")
         if key == "gaudi-3" and name in LINK:
             grade, note = "derived", "1,200 GB/s both ways over 24 ports, 21 of them in the node"
         if key in MEMORY_IN_GIB and name == "memory_bytes":
             note = f"stated as {row['memory_gb']} GiB"
-        if origin.source == "recalled-sheets":
-            note = "; ".join(filter(None, (note, "from the sheet as remembered, not re-read")))
-        rows.append(
-            FigureRow(key, name, value, unit, origin.source, DATES[origin.source], grade, note)
+        rows[name] = FigureRow(
+            key, name, value, FIELDS[name], origin.source, DATES[origin.source], grade, note
         )
+    if row["all_in_kw_per_gpu"]:
+        watts = _scaled(row["all_in_kw_per_gpu"], 1000)
+        rows["all_in_power_w"] = FigureRow(
+            key, "all_in_power_w", watts, "W", "inferencex", DATES["inferencex"], "published",
+            "from SemiAnalysis' model of a data center: with servers, network and cooling",
+        )  # fmt: skip
     return rows
 
 
-def _node_power(key: str, row: dict[str, str]) -> FigureRow:
-    count = int(row["node_accelerators"])
-    origin = READINGS[key].origin("node_power_w")
-    note = NOTES.get((key, "node_power_w"), "")
-    if row["node_power_kw_max"]:
-        if origin.source == "recalled-sheets":
-            note = "; ".join(filter(None, (note, "as remembered, not re-read")))
-        watts = round(float(row["node_power_kw_max"]) * 1000)
-        date = DATES[origin.source]
-        return FigureRow(key, "node_power_w", watts, "W", origin.source, date, origin.grade, note)
-    if not row["tdp_w"]:
-        return FigureRow(
-            key, "node_power_w", None, "W", origin.source, "", "unknown", "power not published"
+def _sheets(path: Path) -> dict[str, dict[str, FigureRow]]:
+    """Figures read from data sheets, by kind and field."""
+    found: dict[str, dict[str, FigureRow]] = {}
+    for row in writing.read(path):
+        key, name = row["key"], row["field"]
+        if row["unit"] != FIELDS[name]:
+            raise SystemExit(f"{path.name}: {key} {name} is in {row['unit']}, not {FIELDS[name]}")
+        value = float(row["value"]) if row["value"] else None
+        found.setdefault(key, {})[name] = FigureRow(
+            key, name, value, row["unit"], row["source"], row["date"], row["grade"], row["note"]
         )
-    watts = round(count * (float(row["tdp_w"]) + DGX_HOST_W_PER_ACCELERATOR))
+    return found
+
+
+def _node_power(kind: Row, figures: dict[str, FigureRow]) -> FigureRow | None:
+    """Board power and the host's share, where no node's maximum is published."""
+    tdp = figures.get("tdp_w")
+    if tdp is None or tdp.value is None:
+        return None
+    count = int(kind["node_accelerators"])
+    watts = round(count * (tdp.value + DGX_HOST_W_PER_ACCELERATOR))
     note = (
         f"{count} x TDP plus the host share of a DGX H100 node, (10,200 - 8 x 700) / 8 = 575 W "
         "an accelerator: an upper guide for lighter hosts"
     )
-    return FigureRow(key, "node_power_w", watts, "W", "dgx-h100-guide", "2024", "derived", note)
+    return FigureRow(kind["key"], "node_power_w", watts, "W", "dgx-h100-guide", "2024", "derived",
+                     note)  # fmt: skip
 
 
-def _capex(key: str, tco: dict[str, float]) -> FigureRow:
+def _capex(key: str, tco: dict[str, float]) -> FigureRow | None:
     if key == "h100-sxm":
         note = "midpoint of 47 to 52 thousand all-in in a cluster; lenders' and analysts' figures"
         return FigureRow(
             key, "capex_usd", H100_CAPEX_USD, "USD", "h100-capex", "2024", "published", note
         )
     if key not in tco:
-        return FigureRow(key, "capex_usd", None, "USD", "inferencex", "", "unknown",
-                         "no price of an installed accelerator found")  # fmt: skip
+        return None
     value = round(H100_CAPEX_USD * tco[key] / tco["h100-sxm"], -2)
     note = (
         f"H100 SXM's 49,500 times the ratio of SemiAnalysis' hourly cost of owning as a neocloud, "
@@ -257,29 +262,60 @@ def _capex(key: str, tco: dict[str, float]) -> FigureRow:
     return FigureRow(key, "capex_usd", value, "USD", "inferencex", "2026-04", "derived", note)
 
 
-def make(shared: Path, data: Path) -> None:
+def _why_unknown(name: str) -> str:
+    if name in COMPUTE:
+        return "the accelerator has no such format"
+    return {
+        "capex_usd": "no price of an installed accelerator found",
+        "node_power_w": "power not published",
+    }.get(name, "not published")
+
+
+def _figures(kind: Row, stated: dict[str, FigureRow], tco: dict[str, float]) -> Iterator[FigureRow]:
+    """All figures of one kind: stated, derived, or unknown with the reason."""
+    key = kind["key"]
+    known = dict(stated)
+    for name, derived in (
+        ("node_power_w", _node_power(kind, known)),
+        ("capex_usd", _capex(key, tco)),
+    ):
+        if name not in known and derived is not None:
+            known[name] = derived
+    for name, unit in FIELDS.items():
+        row = known.get(name) or FigureRow(
+            key, name, None, unit, "none-found", "", "unknown", _why_unknown(name)
+        )
+        if row.source == "recalled-sheets" and row.value is not None:
+            told = "; ".join(filter(None, (row.note, "from the sheet as remembered, not re-read")))
+            row = replace(row, note=told)
+        yield row
+
+
+def measured_kinds(shared: Path) -> set[str]:
+    """Kinds of which any table of end-to-end measurements has a row."""
+    tables = (shared / "measured").glob("*.csv")
+    return {row["accelerator"] for path in sorted(tables) for row in writing.read(path)}
+
+
+def make(shared: Path, data: Path, here: Path) -> None:
     """Write `accelerators.csv` (what they are) and `accelerator_figures.csv` (how much)."""
     folder = shared / "accelerators"
-    rows = writing.read(folder / "accelerators.csv")
+    kinds = writing.read(here / "accelerator_kinds.csv")
+    inputs = {row["accelerator"]: row for row in writing.read(folder / "accelerators.csv")}
+    key_of = {kind["input"]: kind["key"] for kind in kinds if kind["input"]}
+    if set(inputs) != set(key_of):
+        raise SystemExit("the input names other accelerators than accelerator_kinds.csv")
     tco = {
-        KEYS[r["accelerator"]]: float(r["own_neocloud"])
+        key_of[r["accelerator"]]: float(r["own_neocloud"])
         for r in writing.read(folder / "tco_usd_per_gpu_hour.csv")
     }
-    if {r["accelerator"] for r in rows} != set(KEYS):
-        raise SystemExit("the input names other accelerators than this script knows")
+    sheets = _sheets(here / "accelerator_sheets.csv")
+    measured = measured_kinds(shared)
     identity, figures = [], []
-    for row in rows:
-        key = KEYS[row["accelerator"]]
-        mesh = "1" if key in FULL_MESH else "0"
-        identity.append(
-            [key, row["accelerator"], row["maker"], row["year"], row["memory_type"],
-             row["scale_up_link"], row["scale_up_domain"], mesh, row["node_accelerators"]]
-        )  # fmt: skip
-        figures += [*_stated(key, row), _node_power(key, row), _capex(key, tco)]
-    writing.write(
-        data / "accelerators.csv",
-        ["key", "name", "maker", "year", "memory_type", "scale_up_link", "scale_up_domain",
-         "full_mesh", "node_accelerators"],
-        identity,
-    )  # fmt: skip
+    for kind in kinds:
+        key = kind["key"]
+        identity.append([*(kind[name] for name in IDENTITY), "1" if key in measured else "0"])
+        stated = _stated(key, inputs[kind["input"]]) if kind["input"] else {}
+        figures += _figures(kind, {**stated, **sheets.get(key, {})}, tco)
+    writing.write(data / "accelerators.csv", [*IDENTITY, "measured"], identity)
     writing.write_figures(data / "accelerator_figures.csv", figures)

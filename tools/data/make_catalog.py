@@ -29,12 +29,13 @@ def main() -> None:
     parser.add_argument("--from", dest="shared", type=Path, required=True)
     parser.add_argument("--to", type=Path, default=ROOT / "src" / "neocloud" / "catalog" / "data")
     arguments = parser.parse_args()
-    accelerators.make(arguments.shared, arguments.to)
-    network.make(arguments.shared, arguments.to, Path(__file__).parent / "metro_zones.csv")
+    here = Path(__file__).parent
+    accelerators.make(arguments.shared, arguments.to, here)
+    network.make(arguments.shared, arguments.to, here / "metro_zones.csv")
     power.make(arguments.shared, arguments.to)
     traces.make(arguments.shared, arguments.to)
     configs.make(arguments.shared, arguments.to)
-    shutil.copyfile(Path(__file__).parent / "sources.csv", arguments.to / "sources.csv")
+    shutil.copyfile(here / "sources.csv", arguments.to / "sources.csv")
     size = sum(p.stat().st_size for p in arguments.to.rglob("*") if p.is_file())
     print(f"{arguments.to}: {size:,} bytes")
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from neocloud.catalog.records import Accelerator, Figure
 from neocloud.catalog.tables import read_figures, read_rows
 
-_FORMATS = ("bf16", "fp8", "fp4")
+_FORMATS = ("bf16", "fp8", "fp4", "int8")
 
 
 def read_accelerators() -> Mapping[str, Accelerator]:
@@ -28,14 +28,20 @@ def _accelerator(row: Mapping[str, str], figures: Mapping[str, Figure]) -> Accel
         name=row["name"],
         maker=row["maker"],
         year=int(row["year"]),
+        generation=row["generation"],
         memory_bytes=figures["memory_bytes"],
         memory_bytes_per_s=figures["memory_bytes_per_s"],
         flops=MappingProxyType({name: figures[f"{name}_flops"] for name in _FORMATS}),
         scale_up_bytes_per_s=figures["scale_up_bytes_per_s"],
+        scale_out_bytes_per_s=figures["scale_out_bytes_per_s"],
         scale_up_domain=int(row["scale_up_domain"]),
         full_mesh=row["full_mesh"] == "1",
         tdp_w=figures["tdp_w"],
         node_accelerators=int(row["node_accelerators"]),
         node_power_w=figures["node_power_w"],
+        all_in_power_w=figures["all_in_power_w"],
+        rack_power_w=figures["rack_power_w"],
+        liquid_cooled=row["liquid_cooled"] == "1",
         capex_usd=figures["capex_usd"],
+        measured=row["measured"] == "1",
     )

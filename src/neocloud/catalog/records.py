@@ -71,12 +71,17 @@ class Accelerator:
     name: str
     maker: str
     year: int
+    generation: str
+    """Family of chips that share an architecture: ampere, ada, hopper, blackwell, blackwell-ultra,
+    cdna3, cdna4, tpu, gaudi, trainium, ascend."""
     memory_bytes: Figure
     memory_bytes_per_s: Figure
     flops: Mapping[str, Figure]
-    """Dense FLOP/s by number format: `bf16`, `fp8`, `fp4`."""
+    """Dense FLOP/s by number format: `bf16`, `fp8`, `fp4`, and operations on `int8`."""
     scale_up_bytes_per_s: Figure
     """Bandwidth of one accelerator into its fabric, one way."""
+    scale_out_bytes_per_s: Figure
+    """Bandwidth of one accelerator to other nodes: its share of the network cards, one way."""
     scale_up_domain: int
     """Accelerators that share the fabric."""
     full_mesh: bool
@@ -85,8 +90,16 @@ class Accelerator:
     node_accelerators: int
     node_power_w: Figure
     """Whole node at its published maximum, shared by `node_accelerators`."""
+    all_in_power_w: Figure
+    """One accelerator with its share of servers, network and cooling."""
+    rack_power_w: Figure
+    """A whole rack, as the note says how filled."""
+    liquid_cooled: bool
+    """True where air alone does not cool it."""
     capex_usd: Figure
     """Bought and installed, with its share of server, network and storage; per accelerator."""
+    measured: bool
+    """True where measured end-to-end results of this very kind stand behind predictions."""
 
 
 class AttentionKind(StrEnum):
