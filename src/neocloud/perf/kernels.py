@@ -1,11 +1,14 @@
 """Time and energy of a step, on SI floats and arrays that broadcast. No units, no look-ups.
 
-A step carries `decodes` sequences that generate one token each and attend to `context` tokens in
-all, and `prefill` prompt tokens that attend to `pairs` (query, key) pairs in all.
+A step of one rank carries `decodes` sequences that attend to `context` tokens in all, and `prefill`
+prompt tokens that attend to `pairs` (query, key) pairs in all.
 
 Weight products follow (memory^s + compute^s)^(1/s) with compute = FLOPs / rate x (M + M0) / M:
 there is no hard change from memory-bound to compute-bound, and few rows use the units badly.
-Experts: of E, a step with M tokens visits E (1 - (1 - k/E)^M) under even routing.
+Experts: of E, a step with N tokens visits E (1 - (1 - k/E)^N) under even routing.
+
+What a step takes beyond that (engine, generation, model) is a factor on steps that only generate,
+and another on what prompts add to a step.
 """
 
 from __future__ import annotations
@@ -15,18 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neocloud.perf.numbers import StepNumbers, Value
+from neocloud.perf.numbers import StepNumbers
 
 # numpy's own arithmetic on `float | NDArray` loses the type at every step.
 Array = Any
-
-
-def _product(n: StepNumbers, data: Array, flops: Array, rate: Value, rows: Array) -> Array:
-    """Seconds of weight products: `data` bytes read, `flops` done at `rate` over `rows` rows."""
-    memory = data / n.weight_rate
-    half = np.where(rows > 0, n.half_rows / np.maximum(rows, 1.0), 0.0)
-    compute = flops / rate * (1.0 + half)
-    return (memory**n.smoothing + compute**n.smoothing) ** (1.0 / n.smoothing)
 
 
 def experts_hit(experts: Array, per_token: Array, tokens: Array) -> Array:
@@ -35,37 +30,54 @@ def experts_hit(experts: Array, per_token: Array, tokens: Array) -> Array:
     return experts * -np.expm1(tokens * np.log1p(-np.minimum(share, 1.0 - 1e-12)))
 
 
-def weight_seconds(n: StepNumbers, decodes: Array, prefill: Array) -> Array:
-    """Seconds of all weight products of a step."""
-    tokens = decodes + prefill
+def weight_seconds(n: StepNumbers, tokens: Array, rows: Array) -> Array:
+    """Seconds of all weight products of a step.
+
+    Args:
+        n: numbers of the configuration.
+        tokens: tokens of the rank.
+        rows: of them, those whose successor is sampled: only these need the output projection.
+    """
     some = tokens > 0
-    dense = _product(
-        n, n.dense_bytes * some, n.dense_flops_per_token * tokens, n.dense_rate, tokens
-    )
-    hit = experts_hit(n.experts, n.experts_per_token, tokens)
-    visits = n.experts_per_token * tokens
+    everyone = tokens * n.ranks
+    hit = experts_hit(n.experts, n.experts_per_token, everyone)
+    visits = n.experts_per_token * everyone
+    head = rows > 0
+    # Attention, dense and shared weights and the head are read one after another.
+    memory = some * n.dense_bytes + head * n.head_bytes
+    memory = memory / n.weight_rate
+    dense = n.dense_flops_per_token / n.dense_rate
+    compute = some * (tokens + n.half_rows) * dense + rows * n.head_flops_per_row / n.head_rate
+    products = _joined(memory, compute, n.smoothing)
     memory = hit * n.expert_bytes / n.weight_rate
     # Each expert hit works on visits / hit rows and is at half its rate at expert_half_rows.
-    compute = n.expert_flops_per_row * (visits + n.expert_half_rows * hit) / n.expert_rate
-    routed = (memory**n.smoothing + compute**n.smoothing) ** (1.0 / n.smoothing)
-    # Only the last token of a prompt needs the output projection.
-    rows = decodes + (prefill > 0)
-    head = _product(n, n.head_bytes * some, n.head_flops_per_row * rows, n.head_rate, rows)
-    return dense + routed + head
+    per_row = n.imbalance * n.expert_flops_per_row / n.expert_rate
+    compute = per_row * (visits + n.expert_half_rows * hit)
+    return products + _joined(memory, compute, n.smoothing)
+
+
+def _joined(memory: Array, compute: Array, smoothing: Array) -> Array:
+    return (memory**smoothing + compute**smoothing) ** (1.0 / smoothing)
 
 
 def kv_bytes(n: StepNumbers, decodes: Array, context: Array) -> Array:
-    """KV bytes that one rank reads for the decoding sequences; windows bound what is kept."""
-    mean = context / np.maximum(decodes, 1.0)
-    return n.kv_bytes_per_token * context + n.kv_window_bytes_per_token * decodes * np.minimum(
-        mean, n.window
-    )
+    """Cache that one rank reads for the decoding sequences; windows bound what is read."""
+    mean = context / np.maximum(decodes, 1e-9)
+    windowed = n.kv_window_bytes_per_token * decodes * np.minimum(mean, n.window)
+    return n.kv_bytes_per_token * context + windowed + n.state_bytes * decodes
+
+
+def kv_flops(n: StepNumbers, decodes: Array, context: Array) -> Array:
+    """FLOPs of decode attention."""
+    mean = context / np.maximum(decodes, 1e-9)
+    windowed = n.kv_window_flops_per_token * decodes * np.minimum(mean, n.window)
+    return (n.kv_flops_per_token * context + windowed) * n.tokens_per_sequence
 
 
 def kv_seconds(n: StepNumbers, decodes: Array, context: Array) -> Array:
-    """Seconds of decode attention."""
-    some = decodes > 0
-    return some * n.layers * n.kv_floor_s + kv_bytes(n, decodes, context) / n.kv_rate
+    """Seconds of decode attention: reading the cache, and computing where heads share a latent."""
+    data = kv_bytes(n, decodes, context) / n.kv_rate
+    return np.hypot(data, kv_flops(n, decodes, context) / n.latent_rate)
 
 
 def prefill_flops(n: StepNumbers, prefill: Array, pairs: Array) -> Array:
@@ -85,59 +97,72 @@ def prefill_attention_seconds(n: StepNumbers, prefill: Array, pairs: Array) -> A
     return (pairs > 0) * (prefill_flops(n, prefill, pairs) + lost) / n.attention_rate
 
 
-def collective_seconds(n: StepNumbers, tokens: Array) -> Array:
-    """Seconds of two all-reduces a layer: latency plus 2 (t - 1) / t of the bytes over the link."""
-    several = n.tp > 1
-    latency = n.collective_s * (1.0 + 0.3 * np.log2(n.tp))
-    moved = 2.0 * (n.tp - 1.0) / n.tp * n.reduce_bytes_per_token * tokens / n.link_rate
-    return several * (tokens > 0) * 2.0 * n.layers * (latency + moved)
+def terms(
+    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Seconds of a step on paper: (weights, KV, prefill attention, collectives, floor, host)."""
+    tokens = decodes * n.tokens_per_sequence + prefill
+    some = tokens > 0
+    rows = decodes * n.tokens_per_sequence + (prefill > 0)
+    return (
+        weight_seconds(n, tokens, rows),
+        kv_seconds(n, decodes, context),
+        prefill_attention_seconds(n, prefill, pairs),
+        tokens * n.link_s_per_token,
+        some * n.floor_s,
+        some * n.host_s,
+    )
 
 
-def floor_seconds(n: StepNumbers, tokens: Array) -> Array:
-    """Seconds of launches that nothing hides."""
-    return (tokens > 0) * (n.layers * n.layer_floor_s + n.expert_layers * n.expert_floor_s)
+def paper_seconds(
+    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
+) -> Array:
+    """Sum of the terms, without the factors."""
+    weights, kv, attention, links, floor, host = terms(n, decodes, context, prefill, pairs)
+    return weights + kv + attention + links + floor + host
+
+
+def step_seconds(
+    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
+) -> NDArray[np.float64]:
+    """Seconds of a step. Never less than memory and compute need at the data sheet's peak."""
+    nothing = np.zeros(())
+    plain = paper_seconds(n, decodes, context, nothing, nothing)
+    whole = paper_seconds(n, decodes, context, prefill, pairs)
+    least = np.maximum(*roofline_seconds(n, decodes, context, prefill, pairs))
+    seconds: NDArray[np.float64] = np.maximum(
+        n.decode_factor * plain + n.prefill_factor * (whole - plain), least
+    )
+    return seconds
+
+
+def decode_seconds(n: StepNumbers, decodes: Array, context: Array) -> Array:
+    """Seconds of a step that only generates: `step_seconds` without a prompt, in half the time."""
+    nothing = np.zeros(())
+    plain = paper_seconds(n, decodes, context, nothing, nothing)
+    least = np.maximum(*roofline_seconds(n, decodes, context, nothing, nothing))
+    return np.maximum(n.decode_factor * plain, least)
 
 
 def roofline_seconds(
     n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
 ) -> tuple[Array, Array]:
     """The least that memory and compute could take at the data sheet's peak: (memory, compute)."""
-    tokens = decodes + prefill
+    tokens = decodes * n.tokens_per_sequence + prefill
+    rows = decodes * n.tokens_per_sequence + (prefill > 0)
     some = tokens > 0
-    hit = experts_hit(n.experts, n.experts_per_token, tokens)
+    everyone = tokens * n.ranks
+    hit = experts_hit(n.experts, n.experts_per_token, everyone)
     data = some * (n.dense_bytes + n.head_bytes) + hit * n.expert_bytes
     data = data + kv_bytes(n, decodes, context)
     flops = (
         n.dense_flops_per_token * tokens
-        + n.expert_flops_per_row * n.experts_per_token * tokens
-        + n.head_flops_per_row * (decodes + (prefill > 0))
+        + n.expert_flops_per_row * n.experts_per_token * everyone
+        + n.head_flops_per_row * rows
+        + kv_flops(n, decodes, context)
         + prefill_flops(n, prefill, pairs)
     )
     return data / n.peak_bytes_per_s, flops / n.peak_flops
-
-
-def terms(
-    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Seconds of a step: (weights, KV, prefill attention, collectives, floor, host)."""
-    tokens = decodes + prefill
-    return (
-        weight_seconds(n, decodes, prefill),
-        kv_seconds(n, decodes, context),
-        prefill_attention_seconds(n, prefill, pairs),
-        collective_seconds(n, tokens),
-        floor_seconds(n, tokens),
-        (tokens > 0) * n.host_s,
-    )
-
-
-def step_seconds(
-    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
-) -> NDArray[np.float64]:
-    """Seconds of a step, all terms."""
-    weights, kv, attention, collectives, floor, host = terms(n, decodes, context, prefill, pairs)
-    total: NDArray[np.float64] = weights + kv + attention + collectives + floor + host
-    return total
 
 
 def step_joules(
@@ -155,53 +180,10 @@ def step_joules(
     """
     memory, compute = roofline_seconds(n, decodes, context, prefill, pairs)
     busy = np.minimum(1.0, (memory + compute) / np.maximum(seconds, 1e-12))
-    joules: NDArray[np.float64] = (n.static_w + n.dynamic_w * busy) * n.tp * seconds
+    joules: NDArray[np.float64] = (n.static_w + n.dynamic_w * busy) * n.group * seconds
     return joules
 
 
 def causal_pairs(prefill: Array) -> Array:
     """(query, key) pairs of a prompt of `prefill` tokens without a past."""
     return prefill * (prefill + 1.0) / 2.0
-
-
-def cell(axis: Any, count: int, value: float) -> tuple[int, float]:
-    """Lower index and fraction of `value` on an ascending axis.
-
-    Below the first point the fraction is 0; above the last it exceeds 1, so that a straight line
-    continues the last cell. Works on lists and arrays; compiles unchanged.
-    """
-    if value <= axis[0]:
-        return 0, 0.0
-    low, high = 0, count - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if axis[middle] <= value:
-            low = middle
-        else:
-            high = middle
-    return low, (value - axis[low]) / (axis[low + 1] - axis[low])
-
-
-def interpolate(
-    values: Any, sizes: tuple[int, int], at: tuple[int, int, int], by: tuple[float, float, float]
-) -> float:
-    """Trilinear interpolation in a flat table of shape (.., sizes[0], sizes[1]).
-
-    Args:
-        values: the table, row-major.
-        sizes: lengths of its second and third axis.
-        at: lower corner of the cell.
-        by: fraction within it along each axis.
-    """
-    u, v, w = by
-    row = (at[0] * sizes[0] + at[1]) * sizes[1] + at[2]
-    next_row = row + sizes[1]
-    next_plane = row + sizes[0] * sizes[1]
-    next_both = next_plane + sizes[1]
-    near = (1.0 - v) * ((1.0 - w) * values[row] + w * values[row + 1]) + v * (
-        (1.0 - w) * values[next_row] + w * values[next_row + 1]
-    )
-    far = (1.0 - v) * ((1.0 - w) * values[next_plane] + w * values[next_plane + 1]) + v * (
-        (1.0 - w) * values[next_both] + w * values[next_both + 1]
-    )
-    return float((1.0 - u) * near + u * far)

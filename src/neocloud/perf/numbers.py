@@ -1,4 +1,4 @@
-"""From (architecture, accelerator, configuration) to the plain numbers that the kernels take."""
+"""What the kernels take: the work of a step over the rates that it reaches."""
 
 from __future__ import annotations
 
@@ -6,23 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neocloud.catalog import Accelerator, Architecture, AttentionKind
-from neocloud.perf.parameters import Parameters, parameters_for
+from neocloud.catalog import Accelerator, Architecture
+from neocloud.perf.constants import Constants
 from neocloud.perf.records import Configuration
-
-BYTES_PER_WEIGHT = {"bf16": 2.0, "fp8": 1.0, "mxfp4": 4.25 / 8}
-"""Stored bytes of a weight; MXFP4 holds 32 weights of 4 bits and one 8-bit scale (OCP MX 1.0)."""
-BYTES_PER_KV = {"bf16": 2.0, "fp8": 1.0}
-_COMPUTE_FORMAT = {"bf16": "bf16", "fp8": "fp8", "mxfp4": "fp4"}
-
-Value = float | NDArray[np.float64]
-"""One number, or one a configuration: arrays that broadcast against batches."""
-
-
-class ConfigurationError(ValueError):
-    """A configuration that cannot exist on this accelerator."""
+from neocloud.perf.values import Value
+from neocloud.perf.work import StepWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +32,50 @@ class StepNumbers:
     head_bytes: Value
     head_flops_per_row: Value
     kv_bytes_per_token: Value
-    """Layers with full attention."""
+    """Layers that read all of the past."""
     kv_window_bytes_per_token: Value
     window: Value
+    state_bytes: Value
+    kv_flops_per_token: Value
+    kv_window_flops_per_token: Value
     pair_flops: Value
-    """Of one (query, key) pair in the layers with full attention."""
+    """Of one (query, key) pair in the layers that see all of the past."""
     pair_window_flops: Value
     layers: Value
-    expert_layers: Value
     tp: Value
-    reduce_bytes_per_token: Value
-    """Of one all-reduce: the hidden state."""
-    link_rate: Value
+    ranks: Value
+    group: Value
+    stages: Value
+    tokens_per_sequence: Value
+    """Tokens of one sequence in a step: 1, and those drafted."""
     weight_rate: Value
     kv_rate: Value
     dense_rate: Value
     expert_rate: Value
     head_rate: Value
+    latent_rate: Value
+    """FLOP/s of decode attention."""
     attention_rate: Value
     half_rows: Value
     expert_half_rows: Value
+    imbalance: Value
+    """Load of the busiest rank of experts over the mean."""
     smoothing: Value
     prefill_half_tokens: Value
-    kv_floor_s: Value
-    layer_floor_s: Value
-    expert_floor_s: Value
-    collective_s: Value
+    floor_s: Value
+    """Launches of a step, and what collectives take whatever their size."""
+    link_s_per_token: Value
+    """Bytes of collectives over links, a token of the rank."""
     host_s: Value
     first_token_s: Value
+    decode_factor: Value
+    prefill_factor: Value
+    accepted: Value
+    """Tokens that a sequence gains in a step."""
+    share: Value
+    waiting: Value
+    settle: Value
+    burst: Value
     peak_bytes_per_s: Value
     peak_flops: Value
     static_w: Value
@@ -89,153 +94,69 @@ def stack(numbers: Sequence[StepNumbers]) -> StepNumbers:
     )
 
 
-def compute_rate(accelerator: Accelerator, precision: str, parameters: Parameters) -> float:
-    """FLOP/s that products of weights stored in `precision` reach.
-
-    A format that the accelerator has no unit for is computed in bf16 (fp4 on Hopper and CDNA 3).
-    """
-    number_format = _COMPUTE_FORMAT[precision]
-    figure = accelerator.flops.get(number_format)
-    if figure is None or figure.value is None:
-        number_format = "bf16"
-        figure = accelerator.flops["bf16"]
-    peak = figure.known(f"{number_format} FLOP/s of {accelerator.key}")
-    return peak * parameters.compute_efficiency[number_format]
-
-
-def layer_precisions(architecture: Architecture, precision: str) -> tuple[str, str]:
-    """Number formats of (attention and dense, expert) weights for a configured precision.
-
-    A checkpoint's own precision leaves its attention as published; any other is taken for all.
-    """
-    if precision == architecture.checkpoint_precision:
-        return architecture.attention_precision, precision
-    return precision, precision
-
-
-def check(
-    architecture: Architecture, accelerator: Accelerator, configuration: Configuration
-) -> None:
-    """Raise `ConfigurationError` where the configuration makes no sense."""
-    tp = configuration.tp
-    if tp < 1 or architecture.query_heads % tp:
-        raise ConfigurationError(
-            f"tp {tp} does not divide the {architecture.query_heads} attention heads of "
-            f"{architecture.name}"
-        )
-    if tp > accelerator.scale_up_domain:
-        raise ConfigurationError(
-            f"tp {tp} is more than the {accelerator.scale_up_domain} {accelerator.key} "
-            "that share a fabric"
-        )
-    if configuration.precision not in BYTES_PER_WEIGHT:
-        known = ", ".join(BYTES_PER_WEIGHT)
-        raise ConfigurationError(f"precision {configuration.precision} is not one of {known}")
-    if configuration.kv_precision not in BYTES_PER_KV:
-        known = ", ".join(BYTES_PER_KV)
-        raise ConfigurationError(f"KV precision {configuration.kv_precision} is not one of {known}")
-
-
-def kv_bytes_per_token(
-    architecture: Architecture, configuration: Configuration
-) -> tuple[float, float, int]:
-    """KV bytes of one token on one rank: (layers with full attention, sliding ones, window).
-
-    Keys and values of each KV head; heads are shared out over TP ranks, and repeated where there
-    are fewer heads than ranks.
-    """
-    heads = max(1.0, architecture.kv_heads / configuration.tp)
-    one = 2.0 * heads * architecture.head_dim * BYTES_PER_KV[configuration.kv_precision]
-    full = sum(g.count for g in architecture.layers if g.attention is AttentionKind.FULL)
-    sliding = architecture.layer_count - full
-    window = max((g.window for g in architecture.layers), default=0)
-    return full * one, sliding * one, window
-
-
-def step_numbers(
-    architecture: Architecture, accelerator: Accelerator, configuration: Configuration
-) -> StepNumbers:
-    """Derive the kernels' numbers.
-
-    Raises:
-        ConfigurationError: the configuration cannot exist on this accelerator.
-        MissingFigureError: a figure of the accelerator that is needed is not known.
-        NoParametersError: nothing measured stands behind this maker's accelerators.
-    """
-    check(architecture, accelerator, configuration)
-    p = parameters_for(accelerator.maker)
-    tp = configuration.tp
-    dense_format, expert_format = layer_precisions(architecture, configuration.precision)
-    dense = sum(
-        g.count * (g.attention_parameters + g.dense_parameters) for g in architecture.layers
-    )
-    expert_layers = sum(g.count for g in architecture.layers if g.experts)
-    expert = sum(g.count * g.expert_parameters for g in architecture.layers if g.experts)
-    experts = max((g.experts for g in architecture.layers), default=0)
-    visited = max((g.experts_per_token for g in architecture.layers), default=0)
-    kv_full, kv_window, window = kv_bytes_per_token(architecture, configuration)
-    pair = 4.0 * architecture.query_heads * architecture.head_dim / tp
-    full_layers = sum(g.count for g in architecture.layers if g.attention is AttentionKind.FULL)
-    bandwidth = accelerator.memory_bytes_per_s.known(f"memory bandwidth of {accelerator.key}")
-    peak = accelerator.flops["bf16"].known(f"bf16 FLOP/s of {accelerator.key}")
-    best = max(f.value for f in accelerator.flops.values() if f.value is not None)
+def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
+    """Work over the rates that the constants give; elementwise."""
+    several = np.greater(w.tp, 1.0)
+    exchanged = np.greater(w.ranks, 1.0)
+    reduce_s = w.reduces * c.collective_s * (1.0 + 0.3 * np.log2(w.tp))
+    exchange_s = w.exchanges * c.exchange_s * (1.0 + 0.3 * np.log2(w.group))
+    # An all-reduce moves 2 (t - 1) / t of the state; an exchange sends it to each target.
+    reduced = w.reduces * 2.0 * (w.tp - 1.0) / w.tp * w.hidden_bytes
+    sent = w.exchanges * w.targets * (w.group - 1.0) / w.group * w.hidden_bytes
+    drafted = np.greater(w.drafts, 0.0)
     return StepNumbers(
-        dense_bytes=dense * BYTES_PER_WEIGHT[dense_format] / tp,
-        dense_flops_per_token=2.0 * dense / tp,
-        expert_bytes=expert * BYTES_PER_WEIGHT[expert_format] / tp,
-        expert_flops_per_row=2.0 * expert / tp,
-        experts=float(experts),
-        experts_per_token=float(visited),
-        head_bytes=architecture.head_parameters * 2.0 / tp,
-        head_flops_per_row=2.0 * architecture.head_parameters / tp,
-        kv_bytes_per_token=kv_full,
-        kv_window_bytes_per_token=kv_window,
-        window=float(window),
-        pair_flops=pair * full_layers,
-        pair_window_flops=pair * (architecture.layer_count - full_layers),
-        layers=float(architecture.layer_count),
-        expert_layers=float(expert_layers),
-        tp=float(tp),
-        reduce_bytes_per_token=architecture.hidden * 2.0,
-        link_rate=_link_rate(accelerator, tp) * p.link_efficiency,
-        weight_rate=bandwidth * p.memory_efficiency,
-        kv_rate=bandwidth * p.kv_efficiency,
-        dense_rate=compute_rate(accelerator, dense_format, p),
-        expert_rate=compute_rate(accelerator, expert_format, p),
-        head_rate=compute_rate(accelerator, "bf16", p),
-        attention_rate=peak * p.prefill_peak,
-        half_rows=p.half_rows,
-        expert_half_rows=p.expert_half_rows,
-        smoothing=p.smoothing,
-        prefill_half_tokens=p.prefill_half_tokens,
-        kv_floor_s=p.kv_floor_s,
-        layer_floor_s=p.layer_floor_s,
-        expert_floor_s=p.expert_floor_s,
-        collective_s=p.collective_s,
-        host_s=p.host_s,
-        first_token_s=p.first_token_s,
-        peak_bytes_per_s=bandwidth,
-        peak_flops=best,
-        **_power(accelerator, p),
+        dense_bytes=w.dense_bytes,
+        dense_flops_per_token=w.dense_flops_per_token,
+        expert_bytes=w.expert_bytes,
+        expert_flops_per_row=w.expert_flops_per_row,
+        experts=w.experts,
+        experts_per_token=w.experts_per_token,
+        head_bytes=w.head_bytes,
+        head_flops_per_row=w.head_flops_per_row,
+        kv_bytes_per_token=w.kv_bytes_per_token,
+        kv_window_bytes_per_token=w.kv_window_bytes_per_token,
+        window=w.window,
+        state_bytes=w.state_bytes,
+        kv_flops_per_token=w.kv_flops_per_token,
+        kv_window_flops_per_token=w.kv_window_flops_per_token,
+        pair_flops=w.pair_flops,
+        pair_window_flops=w.pair_window_flops,
+        layers=w.layers,
+        tp=w.tp,
+        ranks=w.ranks,
+        group=w.group,
+        stages=w.stages,
+        tokens_per_sequence=1.0 + w.drafts,
+        weight_rate=w.bandwidth * c.memory_efficiency,
+        kv_rate=w.bandwidth * c.kv_efficiency,
+        dense_rate=w.dense_peak * c.dense_efficiency,
+        expert_rate=w.expert_peak * c.expert_efficiency,
+        head_rate=w.bf16_peak * c.head_efficiency,
+        latent_rate=w.bf16_peak * c.latent_efficiency,
+        attention_rate=w.bf16_peak * c.prefill_peak,
+        half_rows=c.half_rows,
+        expert_half_rows=c.expert_half_rows,
+        imbalance=np.where(np.greater(w.experts, 0) & exchanged, c.imbalance, 1.0),
+        smoothing=c.smoothing,
+        prefill_half_tokens=c.prefill_half_tokens,
+        floor_s=w.layers * c.layer_floor_s
+        + w.expert_layers * c.expert_floor_s
+        + several * reduce_s
+        + exchanged * exchange_s,
+        link_s_per_token=several * reduced / (w.tp_link * c.link_efficiency)
+        + exchanged * sent / (w.group_link * c.exchange_efficiency),
+        host_s=c.host_s * np.where(drafted, c.draft_host, 1.0),
+        first_token_s=c.first_token_s,
+        decode_factor=c.decode_factor,
+        prefill_factor=c.prefill_factor,
+        accepted=np.where(drafted, 1.0 + w.drafts * c.acceptance, 1.0),
+        share=c.share,
+        waiting=c.waiting,
+        settle=c.settle,
+        burst=c.burst,
+        peak_bytes_per_s=w.bandwidth,
+        peak_flops=w.peak,
+        static_w=c.static_w,
+        dynamic_w=c.dynamic_w,
+        idle_w=c.idle_w,
     )
-
-
-def _link_rate(accelerator: Accelerator, tp: int) -> float:
-    """Bytes/s one way that one of `tp` accelerators has to the others."""
-    if tp == 1:
-        return 1.0  # never used: there is nobody to talk to
-    rate = accelerator.scale_up_bytes_per_s.known(f"scale-up bandwidth of {accelerator.key}")
-    # In a full mesh of 8 each accelerator has 7 links and uses only those to its tp - 1 peers.
-    return rate * (tp - 1) / 7.0 if accelerator.full_mesh else rate
-
-
-def _power(accelerator: Accelerator, p: Parameters) -> dict[str, float]:
-    """Watts of one accelerator with its share of the node: in an empty step, added, idle."""
-    tdp = accelerator.tdp_w.known(f"TDP of {accelerator.key}")
-    node = accelerator.node_power_w.known(f"node power of {accelerator.key}")
-    host = max(0.0, node / accelerator.node_accelerators - tdp) * p.host_power
-    return {
-        "static_w": tdp * p.static_power + host,
-        "dynamic_w": tdp * p.dynamic_power,
-        "idle_w": tdp * p.idle_power + host,
-    }

@@ -12,9 +12,15 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         accelerator: catalog key.
-        tp: tensor parallelism: accelerators of the replica.
-        precision: number format of the weights: `bf16`, `fp8`, `mxfp4`.
+        tp: tensor parallelism of the attention.
+        attention_dp: data parallelism of the attention: groups of tp accelerators with sequences of
+            their own that share the feed-forward weights (vLLM `--data-parallel-size`).
+        pp: pipeline parallelism: stages of tp x attention_dp accelerators.
+        ep: expert parallelism: 1 where each expert lies over all accelerators of a stage.
+        precision: number format of the weights: `bf16`, `fp8`, `fp4`, `mxfp4`, `int8`, `int4`.
         kv_precision: number format of the KV cache: `bf16` or `fp8`.
+        engine: `vllm`, `sglang`, `trtllm`, `atom`.
+        drafts: tokens drafted for each sequence and step (multi-token prediction).
         max_batch: sequences that may run at once (vLLM `--max-num-seqs`).
         batch_tokens: tokens that one step may carry (vLLM `--max-num-batched-tokens`).
         block_tokens: tokens of one KV block (vLLM `--block-size`).
@@ -24,11 +30,21 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: str
     tp: int
     precision: str
+    attention_dp: int = 1
+    pp: int = 1
+    ep: int = 1
     kv_precision: str = "bf16"
+    engine: str = "vllm"
+    drafts: int = 0
     max_batch: int = 256
     batch_tokens: int = 8192
     block_tokens: int = 16
     memory_share: float = 0.92
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of one replica."""
+        return self.tp * self.attention_dp * self.pp
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

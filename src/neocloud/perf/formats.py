@@ -1,0 +1,42 @@
+"""Number formats of weights and cache: bytes stored, and what a product of them is computed in."""
+
+from __future__ import annotations
+
+from neocloud.catalog import Architecture
+
+BYTES_PER_WEIGHT = {
+    "bf16": 2.0,
+    "fp8": 1.0,
+    "fp4": 4.5 / 8,
+    "mxfp4": 4.25 / 8,
+    "int8": 1.0,
+    "int4": 4.25 / 8,
+}
+"""Stored bytes of a weight; MXFP4 holds 32 weights of 4 bits and one 8-bit scale (OCP MX 1.0)."""
+BYTES_PER_KV = {"bf16": 2.0, "fp8": 1.0}
+_COMPUTE = {
+    "bf16": "bf16",
+    "fp8": "fp8",
+    "fp4": "fp4",
+    "mxfp4": "fp4",
+    "int8": "fp8",
+    "int4": "bf16",
+}
+
+
+def compute_format(precision: str) -> str:
+    """Format that products of weights stored in `precision` are computed in."""
+    return _COMPUTE[precision]
+
+
+def layer_precisions(architecture: Architecture, precision: str) -> tuple[str, str]:
+    """Number formats of (attention and dense, expert) weights for a configured precision.
+
+    A checkpoint's own precision leaves its attention as published. A model with experts in 4 bits
+    has only these in 4 bits: the rest fitted near one byte a weight in published results.
+    """
+    if precision == architecture.checkpoint_precision:
+        return architecture.attention_precision, architecture.expert_precision or precision
+    if precision in {"fp4", "mxfp4", "int4"} and any(g.experts for g in architecture.layers):
+        return ("fp8" if precision == "fp4" else "bf16"), precision
+    return precision, precision

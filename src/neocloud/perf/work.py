@@ -1,0 +1,216 @@
+"""What a step has to do, on paper: bytes, FLOPs and the data sheet's rates. No efficiencies.
+
+A replica of g = tp x attention_dp accelerators a pipeline stage. Attention weights lie over tp, the
+feed-forward weights over g. One rank of the attention holds n of the sequences; its step carries
+M = n q + p tokens (q tokens a sequence, p of prompts), the whole stage N = M x attention_dp.
+
+Pipeline stages: pp groups of sequences go round, one in each stage, so each group sees all layers
+at a stage's tp and the stages together do pp steps at once. That is pp ranks of which each reads
+all layers; only memory is a stage's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from neocloud.catalog import Accelerator, Architecture, AttentionKind
+from neocloud.perf.formats import BYTES_PER_KV, BYTES_PER_WEIGHT, compute_format, layer_precisions
+from neocloud.perf.records import Configuration
+from neocloud.perf.values import Value
+
+ASSUMED_SCALE_OUT = 50e9
+"""Bytes/s one way of an accelerator to other fabrics where its figure is not known: one port of
+400 Gbit/s each, as in NVIDIA's and AMD's reference nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepWork:
+    """Work of one rank (one accelerator) in one step. Bytes, FLOPs, bytes/s, FLOP/s.
+
+    Attributes:
+        dense_bytes: attention, dense and shared feed-forward weights that a step reads.
+        dense_flops_per_token: FLOPs of these for a token of the rank.
+        dense_peak: FLOP/s at their number format.
+        expert_bytes: of one routed expert in all its layers, this rank's share.
+        expert_flops_per_row: FLOPs of one (token, expert) visit in all layers, this rank's share.
+        expert_peak: FLOP/s at the experts' number format.
+        experts: routed experts of a layer.
+        experts_per_token: of them, how many a token visits.
+        head_bytes: output projection.
+        head_flops_per_row: for one token whose successor is sampled.
+        kv_bytes_per_token: read for every past token.
+        kv_window_bytes_per_token: read for at most `window` past tokens.
+        window: of sliding or sparse layers, tokens.
+        state_bytes: of linear layers, read and written for each sequence.
+        kv_flops_per_token: FLOPs of one past token in decode attention.
+        kv_window_flops_per_token: the same within the window.
+        pair_flops: of one (query, key) pair of a prompt in the layers that see all of it.
+        pair_window_flops: of one in the others.
+        layers: number of layers.
+        expert_layers: of them, those with routed experts.
+        tp: attention tensor parallelism.
+        ranks: attention data parallelism.
+        group: accelerators of a stage.
+        stages: pipeline parallelism.
+        reduces: all-reduces over `tp` in all layers.
+        exchanges: dispatches and combines over `group` in all layers.
+        hidden_bytes: of one token's hidden state in bf16.
+        targets: accelerators that a token's state goes to in an exchange.
+        tp_link: bytes/s one way within `tp`.
+        group_link: bytes/s one way within `group`.
+        bandwidth: bytes/s of memory.
+        bf16_peak: dense bf16 FLOP/s.
+        peak: the fastest dense FLOP/s of any format.
+        drafts: tokens that are drafted for each sequence in a step.
+    """
+
+    dense_bytes: Value
+    dense_flops_per_token: Value
+    dense_peak: Value
+    expert_bytes: Value
+    expert_flops_per_row: Value
+    expert_peak: Value
+    experts: Value
+    experts_per_token: Value
+    head_bytes: Value
+    head_flops_per_row: Value
+    kv_bytes_per_token: Value
+    kv_window_bytes_per_token: Value
+    window: Value
+    state_bytes: Value
+    kv_flops_per_token: Value
+    kv_window_flops_per_token: Value
+    pair_flops: Value
+    pair_window_flops: Value
+    layers: Value
+    expert_layers: Value
+    tp: Value
+    ranks: Value
+    group: Value
+    stages: Value
+    reduces: Value
+    exchanges: Value
+    hidden_bytes: Value
+    targets: Value
+    tp_link: Value
+    group_link: Value
+    bandwidth: Value
+    bf16_peak: Value
+    peak: Value
+    drafts: Value
+
+
+WORK_FIELDS = tuple(f.name for f in fields(StepWork))
+
+
+def step_work(
+    architecture: Architecture, accelerator: Accelerator, configuration: Configuration
+) -> StepWork:
+    """Count the work of a checked configuration.
+
+    Raises:
+        MissingFigureError: a figure of the accelerator that is needed is not known.
+    """
+    tp, ranks = configuration.tp, configuration.attention_dp
+    group = tp * ranks
+    dense_format, expert_format = layer_precisions(architecture, configuration.precision)
+    attention = sum(g.count * g.attention_parameters for g in architecture.layers)
+    feed_forward = sum(g.count * g.dense_parameters for g in architecture.layers)
+    expert_layers = sum(g.count for g in architecture.layers if g.experts)
+    expert = sum(g.count * g.expert_parameters for g in architecture.layers if g.experts)
+    bandwidth = accelerator.memory_bytes_per_s.known(f"memory bandwidth of {accelerator.key}")
+    kv = BYTES_PER_KV[configuration.kv_precision]
+    cache = _Cache(architecture, configuration.tp)
+    dense_bytes = BYTES_PER_WEIGHT[dense_format]
+    return StepWork(
+        dense_bytes=attention * dense_bytes / tp + feed_forward * dense_bytes / group,
+        dense_flops_per_token=2.0 * (attention + feed_forward) / tp,
+        dense_peak=peak_of(accelerator, dense_format),
+        expert_bytes=expert * BYTES_PER_WEIGHT[expert_format] / group,
+        expert_flops_per_row=2.0 * expert / group,
+        expert_peak=peak_of(accelerator, expert_format),
+        experts=float(max((g.experts for g in architecture.layers), default=0)),
+        experts_per_token=float(max((g.experts_per_token for g in architecture.layers), default=0)),
+        head_bytes=architecture.head_parameters * 2.0 / tp,
+        head_flops_per_row=2.0 * architecture.head_parameters / tp,
+        kv_bytes_per_token=cache.full * kv,
+        kv_window_bytes_per_token=cache.windowed * kv,
+        window=float(cache.window),
+        state_bytes=cache.state * 2.0 * 2.0,
+        kv_flops_per_token=cache.decode_flops,
+        kv_window_flops_per_token=cache.decode_window_flops,
+        pair_flops=cache.pair_flops,
+        pair_window_flops=cache.pair_window_flops,
+        layers=float(architecture.layer_count),
+        expert_layers=float(expert_layers),
+        tp=float(tp),
+        ranks=float(ranks),
+        group=float(group),
+        stages=float(configuration.pp),
+        reduces=float(architecture.layer_count * (2 if ranks == 1 else 1)) if tp > 1 else 0.0,
+        exchanges=float(2 * architecture.layer_count) if ranks > 1 else 0.0,
+        hidden_bytes=architecture.hidden * 2.0,
+        targets=float(_targets(architecture, configuration)),
+        tp_link=link_rate(accelerator, tp),
+        group_link=link_rate(accelerator, group),
+        bandwidth=bandwidth,
+        bf16_peak=accelerator.flops["bf16"].known(f"bf16 FLOP/s of {accelerator.key}"),
+        peak=max(f.value for f in accelerator.flops.values() if f.value is not None),
+        drafts=float(configuration.drafts),
+    )
+
+
+class _Cache:
+    """Numbers kept and read a token, and FLOPs a pair, of one rank, all layers."""
+
+    def __init__(self, architecture: Architecture, tp: int) -> None:
+        self.full = self.windowed = self.state = 0.0
+        self.decode_flops = self.decode_window_flops = 0.0
+        self.pair_flops = self.pair_window_flops = 0.0
+        self.window = 0
+        for g in architecture.layers:
+            # Heads are shared out over TP ranks and repeated where there are fewer than ranks.
+            read = g.count * g.kv_elements / min(tp, g.kv_split) / g.kv_stride
+            self.full += g.count * g.index_elements
+            self.decode_flops += g.count * g.index_pair_flops / tp
+            self.pair_flops += g.count * g.index_pair_flops / tp
+            self.state += g.count * g.state_elements / tp
+            pairs = g.count / tp / g.kv_stride
+            if g.attention in {AttentionKind.SLIDING, AttentionKind.SPARSE}:
+                self.windowed += read
+                self.decode_window_flops += pairs * g.decode_pair_flops
+                self.pair_window_flops += pairs * g.pair_flops
+                self.window = max(self.window, g.window)
+            elif g.attention is AttentionKind.FULL:
+                self.full += read
+                self.decode_flops += pairs * g.decode_pair_flops
+                self.pair_flops += pairs * g.pair_flops
+
+
+def _targets(architecture: Architecture, configuration: Configuration) -> int:
+    """Accelerators that a token's hidden state is sent to: its experts', or all that share each."""
+    group = configuration.tp * configuration.attention_dp
+    visited = max((g.experts_per_token for g in architecture.layers), default=0)
+    return min(visited, group) if configuration.ep > 1 else group
+
+
+def peak_of(accelerator: Accelerator, precision: str) -> float:
+    """Dense FLOP/s at which weights stored in `precision` are multiplied.
+
+    A format that the accelerator has no unit for is computed in bf16 (fp4 on Hopper and CDNA 3).
+    """
+    figure = accelerator.flops.get(compute_format(precision))
+    if figure is None or figure.value is None:
+        figure = accelerator.flops["bf16"]
+    return figure.known(f"FLOP/s of {accelerator.key}")
+
+
+def link_rate(accelerator: Accelerator, members: int) -> float:
+    """Bytes/s one way that one of `members` accelerators has to the others."""
+    if members == 1:
+        return 1.0  # never used: there is nobody to talk to
+    if members > accelerator.scale_up_domain:
+        return ASSUMED_SCALE_OUT
+    rate = accelerator.scale_up_bytes_per_s.known(f"scale-up bandwidth of {accelerator.key}")
+    # In a full mesh of 8 each accelerator has 7 links and uses only those to its peers.
+    return rate * min(members - 1, 7) / 7.0 if accelerator.full_mesh else rate
