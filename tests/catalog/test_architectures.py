@@ -139,7 +139,7 @@ def test_a_small_model_by_hand() -> None:
         ({"attention_bias": "no"}, "attention_bias is 'no'"),
         ({"torch_dtype": "int3"}, "dtype 'int3' is not known"),
         ({"torch_dtype": ["bfloat16"]}, "is not known"),
-        ({"quantization_config": {"quant_method": "awq"}}, "uses 'awq'; known are fp8, mxfp4"),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "uses 'bitsandbytes'; known are fp8, "),
         ({"quantization_config": {"quant_method": ["fp8"]}}, "known are"),
         ({"quantization_config": "fp8"}, "quantization_config is not an object"),
         ({"quantization_config": {"quant_method": "fp8", "ignore": "lm_head"}}, "not a list"),

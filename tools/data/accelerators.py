@@ -151,6 +151,8 @@ NOTES = {
 
 # Host, fans, switches and network cards of a DGX H100: 10.2 kW less eight accelerators of 700 W.
 DGX_HOST_W_PER_ACCELERATOR = (10_200 - 8 * 700) / 8
+H100_ALL_IN_OVER_NODE = 1_730 / (10_200 / 8)
+RACK_ACCELERATORS = 32
 DATES = {
     "aiconfigurator": "2026",
     "inferencex": "2026-04",
@@ -244,6 +246,32 @@ def _node_power(kind: Row, figures: dict[str, FigureRow]) -> FigureRow | None:
                      note)  # fmt: skip
 
 
+def _rack_power(kind: Row, node: FigureRow | None) -> FigureRow | None:
+    """A whole rack: the node where it is one, else 32 accelerators."""
+    if node is None or node.value is None:
+        return None
+    count = int(kind["node_accelerators"])
+    if count > RACK_ACCELERATORS:
+        return replace(node, field="rack_power_w")
+    watts = node.value * RACK_ACCELERATORS / count
+    note = f"{RACK_ACCELERATORS // count} nodes a rack at their maximum, network apart"
+    return FigureRow(kind["key"], "rack_power_w", watts, "W", "assumed-rack", "2026-11",
+                     "derived", note)  # fmt: skip
+
+
+def _all_in_power(kind: Row, node: FigureRow | None) -> FigureRow | None:
+    """The node's share with network and cooling as of an H100, for nodes built like its own."""
+    if node is None or node.value is None or int(kind["scale_up_domain"]) < 8:
+        return None
+    watts = round(node.value / int(kind["node_accelerators"]) * H100_ALL_IN_OVER_NODE)
+    note = (
+        f"its share of the node times {H100_ALL_IN_OVER_NODE:.2f}, as an H100 SXM's 1,730 W in "
+        "SemiAnalysis' model of a data center over its 1,275 W of a node"
+    )
+    return FigureRow(kind["key"], "all_in_power_w", watts, "W", "inferencex", "2026-04",
+                     "derived", note)  # fmt: skip
+
+
 def _capex(key: str, tco: dict[str, float]) -> FigureRow | None:
     if key == "h100-sxm":
         note = "midpoint of 47 to 52 thousand all-in in a cluster; lenders' and analysts' figures"
@@ -268,19 +296,22 @@ def _why_unknown(name: str) -> str:
     return {
         "capex_usd": "no price of an installed accelerator found",
         "node_power_w": "power not published",
+        "rack_power_w": "power not published",
+        "all_in_power_w": "no model of a data center with this kind was found",
     }.get(name, "not published")
 
 
 def _figures(kind: Row, stated: dict[str, FigureRow], tco: dict[str, float]) -> Iterator[FigureRow]:
     """All figures of one kind: stated, derived, or unknown with the reason."""
     key = kind["key"]
-    known = dict(stated)
-    for name, derived in (
-        ("node_power_w", _node_power(kind, known)),
-        ("capex_usd", _capex(key, tco)),
-    ):
-        if name not in known and derived is not None:
-            known[name] = derived
+    node = stated.get("node_power_w") or _node_power(kind, stated)
+    derived = {
+        "node_power_w": node,
+        "rack_power_w": _rack_power(kind, node),
+        "all_in_power_w": _all_in_power(kind, node),
+        "capex_usd": _capex(key, tco),
+    }
+    known = {**{name: row for name, row in derived.items() if row is not None}, **stated}
     for name, unit in FIELDS.items():
         row = known.get(name) or FigureRow(
             key, name, None, unit, "none-found", "", "unknown", _why_unknown(name)

@@ -21,12 +21,19 @@ class ConfigFields:
 
     def count(self, name: str, default: int | None = None, most: int = 10**9) -> int:
         """A whole number from 1 to `most`; `default` where the field is missing or null."""
+        return self._whole(name, default, 1, most)
+
+    def amount(self, name: str, default: int | None = None, most: int = 10**9) -> int:
+        """A whole number from 0 to `most`; `default` where the field is missing or null."""
+        return self._whole(name, default, 0, most)
+
+    def _whole(self, name: str, default: int | None, least: int, most: int) -> int:
         value = self._config.get(name)
         if value is None and default is not None:
             value = default
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise self.refuse(
-                f"{name} is {_short(value)}; expected a whole number from 1 to {most:,}"
+                f"{name} is {_short(value)}; expected a whole number from {least} to {most:,}"
             )
         return value
 
@@ -57,9 +64,39 @@ class ConfigFields:
             raise self.refuse(f"{name} is not a list of whole numbers")
         return frozenset(value)
 
+    def switches(self, name: str) -> tuple[bool, ...]:
+        """A list of 0 or 1 (or false or true), one a layer; empty where missing."""
+        value = self._config.get(name) or ()
+        if not isinstance(value, list | tuple) or not all(v in (0, 1) for v in map(_plain, value)):
+            raise self.refuse(f"{name} is not a list of 0 and 1")
+        if value and len(value) != self.layers():
+            raise self.refuse(f"{name} has {len(value)} entries for {self.layers()} layers")
+        return tuple(bool(v) for v in value)
+
+    def series(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers from 0 in their order; empty where missing."""
+        value = self._config.get(name) or ()
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= 10**9 for v in value
+        ):
+            raise self.refuse(f"{name} is not a list of whole numbers")
+        return tuple(value)
+
+    def part(self, name: str) -> ConfigFields:
+        """The fields of an object inside, which must be there."""
+        value = self._config.get(name)
+        if not isinstance(value, Mapping):
+            raise self.refuse(f"{name} is {_short(value)}; expected an object")
+        return ConfigFields(value, f"{self._where}: {name}")
+
     def refuse(self, message: str) -> CatalogError:
         """Return an error that names the file."""
         return CatalogError(f"{self._where}: {message}")
+
+
+def _plain(value: object) -> object:
+    """The value where it is a number or a truth value; None for what cannot be compared."""
+    return value if isinstance(value, int) else None
 
 
 def _short(value: object) -> str:

@@ -160,6 +160,16 @@ class LayerGroup:
     decode_pair_flops: float = 0.0
     index_pair_flops: float = 0.0
 
+    @property
+    def parameters(self) -> int:
+        """All weights of one layer."""
+        return (
+            self.attention_parameters
+            + self.dense_parameters
+            + self.experts * self.expert_parameters
+            + self.norm_parameters
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -202,16 +212,7 @@ class Architecture:
     @property
     def parameters(self) -> int:
         """All weights, embedding and head counted once where tied."""
-        inside = sum(
-            g.count
-            * (
-                g.attention_parameters
-                + g.dense_parameters
-                + g.experts * g.expert_parameters
-                + g.norm_parameters
-            )
-            for g in self.layers
-        )
+        inside = sum(g.count * g.parameters for g in self.layers)
         outside = self.embedding_parameters + (0 if self.tied else self.head_parameters)
         return inside + outside + self.norm_parameters
 
