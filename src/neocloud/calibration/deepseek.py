@@ -12,6 +12,9 @@ MEAN_OF_NOMINAL = 0.9
 """Requests' lengths lie over 80 to 100 per cent of the nominal one in InferenceX."""
 DRAFTS = 3
 """Tokens drafted where multi-token prediction is on: the number is not in the row."""
+_SMALL = 4
+"""Workers of so many accelerators whose parallelism is not stated run tensor-parallel attention, as
+the same source's other rows of that size do; larger ones data-parallel."""
 _MODEL = "deepseek-ai/DeepSeek-R1"
 
 
@@ -72,6 +75,8 @@ def _part(
         # The source counts a part's accelerators over its workers; tp 1 often means "not stated".
         size = max(tp, ep, round(whole(fields, f"{part}_gpus", tp) / workers))
     spread = flag(fields, f"{part}_dp_attention")
+    if apart and tp == ep == 1 and size <= _SMALL:
+        spread = False
     return (
         Configuration(
             accelerator=accelerator,

@@ -39,7 +39,8 @@ class Loop:
     """A closed loop solved. Seconds, tokens; arrays over cases.
 
     Attributes:
-        ttft_s: time to the first token, queueing for a place included.
+        ttft_s: time to the first token, queueing for a place included; mean.
+        ttft_median_s: its median: without the wave that a benchmark starts with.
         tpot_s: time per output token after the first.
         batch: sequences that generate on a rank.
         requests_per_s: of the whole deployment.
@@ -47,6 +48,7 @@ class Loop:
     """
 
     ttft_s: Array
+    ttft_median_s: Array
     tpot_s: Array
     batch: Array
     requests_per_s: Array
@@ -54,7 +56,13 @@ class Loop:
 
 
 def _prompt(
-    n: StepNumbers, inputs: Array, batch_tokens: Array, batch: Array, context: Array, plain: Array
+    n: StepNumbers,
+    inputs: Array,
+    batch_tokens: Array,
+    batch: Array,
+    context: Array,
+    plain: Array,
+    length: Array | None = None,
 ) -> tuple[Array, Array]:
     """Seconds that a prompt adds to the steps that carry it, and how many steps those are."""
     beside = batch * n.share
@@ -62,12 +70,15 @@ def _prompt(
     # A fraction of a step more rather than a whole one: batches differ, so the mean is smooth.
     chunks = np.maximum(1.0, inputs / space)
     tokens = inputs / chunks
-    pairs = kernels.causal_pairs(inputs) / chunks
+    pairs = kernels.causal_pairs(inputs if length is None else length) / chunks
+    if length is not None:
+        pairs = pairs * inputs / length
     alone = kernels.paper_seconds(n, beside, beside * context, 0.0, 0.0)
     both = kernels.paper_seconds(n, beside, beside * context, tokens, pairs)
     least = np.maximum(*kernels.roofline_seconds(n, 0.0, 0.0, tokens, pairs))
     del plain
-    return chunks * np.maximum(n.prefill_factor * (both - alone), 0.2 * least), chunks
+    added = np.maximum(n.prefill_factor * (both - alone), 0.2 * least)
+    return chunks * added + n.host_prompt_s, chunks
 
 
 def aggregated(
@@ -92,7 +103,7 @@ def aggregated(
     context = inputs + outputs / 2.0
     inside = np.minimum(concurrency, room)
     batch = np.maximum(inside * 0.8, 0.3)
-    coupled = n.ranks**n.waiting
+    coupled = (n.ranks * n.stages) ** n.waiting
     for _ in range(_ROUNDS):
         step = kernels.decode_seconds(n, batch, batch * context)
         own, chunks = _prompt(n, inputs, batch_tokens, batch, context, step)
@@ -103,19 +114,23 @@ def aggregated(
         # With one request in flight nobody else's prompt is ever in the way.
         crowd = 1.0 - 1.0 / np.maximum(concurrency, 1.0)
         queue = n.burst * np.maximum(0.0, batch * wait - _SPREAD * stay) / 2.0
+        first_wave = n.wave * batch * wait / 2.0 + (1.0 - n.calm) * queue
         own_steps = own + chunks * step * n.share
         ttft = (
             n.first_token_s
             + crowd * step / 2.0
             + own_steps / (1.0 - n.settle * busy * crowd)
-            + crowd * queue
+            + crowd * n.calm * queue
         )
+        usual = ttft
+        ttft = ttft + crowd * first_wave
         batch = 0.5 * batch + 0.5 * np.maximum(inside * stay / (stay + ttft), 1e-3)
     outside = np.maximum(concurrency / inside - 1.0, 0.0) * (stay + ttft)
-    ttft = ttft + outside
+    ttft, usual = ttft + outside, usual + outside
     whole = ttft + tpot * (outputs - 1.0)
     return Loop(
         ttft_s=ttft,
+        ttft_median_s=usual,
         tpot_s=tpot,
         batch=batch,
         requests_per_s=concurrency * n.ranks * n.stages / whole,
@@ -151,7 +166,13 @@ def disaggregated(
     context = inputs + outputs / 2.0
     zero = np.zeros_like(concurrency)
     own, _ = _prompt(prefill, inputs, batch_tokens, zero, context, zero)
-    service = own + prefill.prefill_factor * prefill.host_s
+    service = own + prefill.prefill_factor * (prefill.host_s + prefill.floor_s)
+    # A busy station takes several short prompts in one step.
+    several = np.maximum(1.0, batch_tokens / inputs)
+    full, _ = _prompt(
+        prefill, inputs * several, batch_tokens * 2.0, zero, context, zero, inputs
+    )
+    full = (full + prefill.prefill_factor * (prefill.host_s + prefill.floor_s)) / several
     waiting = np.minimum(0.2 * concurrency, 1.0)
     for _ in range(2 * _ROUNDS):
         batch = np.minimum(np.maximum(concurrency - waiting, 0.5) / decode_ranks, room)
@@ -162,17 +183,18 @@ def disaggregated(
         stay = outputs * tpot
         others = (concurrency - 1.0) / np.maximum(concurrency, 1.0)
         queue = waiting / prefill_ranks * others
-        answer = service * (1.0 + prefill.burst * queue)
+        answer = service + full * prefill.station * queue
         ttft = prefill.first_token_s + _TRANSFER_S + answer
         # Rounding: waiting for the station, never more than all.
         target = concurrency * ttft / (ttft + stay)
         waiting = 0.6 * waiting + 0.4 * np.minimum(target, concurrency)
     # What the station cannot serve bounds the loop from below.
-    least = concurrency * service / prefill_ranks
+    least = concurrency * full / prefill_ranks
     whole = np.maximum(ttft + tpot * (outputs - 1.0), least)
     ttft = whole - tpot * (outputs - 1.0)
     return Loop(
         ttft_s=ttft,
+        ttft_median_s=ttft,
         tpot_s=tpot,
         batch=batch,
         requests_per_s=concurrency / whole,

@@ -28,6 +28,8 @@ class Constants:
     head_efficiency: Value
     latent_efficiency: Value
     kv_efficiency: Value
+    dense_half_size: Value
+    expert_half_size: Value
     half_rows: Value
     expert_half_rows: Value
     imbalance: Value
@@ -40,7 +42,10 @@ class Constants:
     exchange_efficiency: Value
     layer_floor_s: Value
     expert_floor_s: Value
+    latent_floor_s: Value
     host_s: Value
+    host_sequence_s: Value
+    host_prompt_s: Value
     draft_host: Value
     first_token_s: Value
     decode_factor: Value
@@ -50,6 +55,9 @@ class Constants:
     waiting: Value
     settle: Value
     burst: Value
+    calm: Value
+    station: Value
+    wave: Value
 
 
 CONSTANTS = tuple(f.name for f in fields(Constants))
@@ -64,10 +72,14 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     release: str
     """Engine and its version; empty where it is not known."""
+    layer: str
+    """What splits prefill from generation (`dynamo`, `mori`), or nothing."""
     dense_format: str
     """Number format that dense products are computed in."""
     expert_format: str
     model: str
+    kind: str
+    """`dense`, `moe`, `latent` (MLA) or `linear`."""
     age: float = 0.0
     """Years since the date at which the fit's engines stand; negative before."""
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from neocloud.catalog import Architecture
+from neocloud.catalog.precisions import BITS_PER_WEIGHT
 
-BYTES_PER_WEIGHT = {
-    "bf16": 2.0,
-    "fp8": 1.0,
-    "fp4": 4.5 / 8,
-    "mxfp4": 4.25 / 8,
-    "int8": 1.0,
-    "int4": 4.25 / 8,
-}
-"""Stored bytes of a weight; MXFP4 holds 32 weights of 4 bits and one 8-bit scale (OCP MX 1.0)."""
+BYTES_PER_WEIGHT = {name: bits / 8.0 for name, bits in BITS_PER_WEIGHT.items()}
+"""Stored bytes of a weight, scales included."""
 BYTES_PER_KV = {"bf16": 2.0, "fp8": 1.0}
 _COMPUTE = {
     "bf16": "bf16",
     "fp8": "fp8",
     "fp4": "fp4",
     "mxfp4": "fp4",
-    "int8": "fp8",
+    "int8": "int8",
     "int4": "bf16",
+    "int4-g128": "bf16",
 }
 
 
@@ -37,6 +32,8 @@ def layer_precisions(architecture: Architecture, precision: str) -> tuple[str, s
     """
     if precision == architecture.checkpoint_precision:
         return architecture.attention_precision, architecture.expert_precision or precision
-    if precision in {"fp4", "mxfp4", "int4"} and any(g.experts for g in architecture.layers):
+    if precision in {"fp4", "mxfp4", "int4", "int4-g128"} and any(
+        g.experts for g in architecture.layers
+    ):
         return ("fp8" if precision == "fp4" else "bf16"), precision
     return precision, precision

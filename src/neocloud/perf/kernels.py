@@ -110,7 +110,7 @@ def terms(
         prefill_attention_seconds(n, prefill, pairs),
         tokens * n.link_s_per_token,
         some * n.floor_s,
-        some * n.host_s,
+        some * n.host_s + decodes * n.host_sequence_s,
     )
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from neocloud.catalog import Accelerator, Architecture
-from neocloud.perf.numbers import (
-    BYTES_PER_WEIGHT,
-    check,
-    kv_bytes_per_token,
-    layer_precisions,
-)
+from neocloud.catalog import Accelerator, Architecture, AttentionKind
+from neocloud.perf.checks import check
+from neocloud.perf.formats import BYTES_PER_KV, BYTES_PER_WEIGHT, layer_precisions
 from neocloud.perf.records import Configuration, Memory
 
 _ACTIVATION_BYTES_PER_TOKEN_AND_HIDDEN = 16.0
@@ -21,42 +17,76 @@ _COLLECTIVE_BYTES = 0.4e9
 """NCCL's buffers with more than one rank: AIConfigurator's system files state 0.34 to 0.41 GB."""
 
 
+def weight_bytes(architecture: Architecture, configuration: Configuration) -> float:
+    """Weights that one accelerator holds.
+
+    Attention weights lie over tp and are repeated on each rank of attention data parallelism;
+    feed-forward weights lie over both. Stages hold equal shares; embedding and head one stage's.
+    """
+    c = configuration
+    dense_format, expert_format = layer_precisions(architecture, c.precision)
+    dense, expert = BYTES_PER_WEIGHT[dense_format], BYTES_PER_WEIGHT[expert_format]
+    layers = architecture.layers
+    attention = sum(g.count * g.attention_parameters for g in layers) * dense
+    shared = sum(g.count * g.dense_parameters for g in layers) * dense
+    routed = sum(g.count * g.experts * g.expert_parameters for g in layers) * expert
+    ends = architecture.embedding_parameters
+    if not architecture.tied:
+        ends += architecture.head_parameters
+    group = c.tp * c.attention_dp
+    inside = attention / c.tp + (shared + routed) / group
+    drafted = architecture.mtp_parameters * expert / group if c.drafts else 0.0
+    return inside / c.pp + ends * BYTES_PER_WEIGHT["bf16"] / c.tp + drafted
+
+
+def kept_bytes(architecture: Architecture, configuration: Configuration) -> tuple[float, float]:
+    """(Cache bytes of one token, bytes of one sequence whatever its length) on one accelerator.
+
+    Sliding layers keep at most their window, linear layers a state. A model with windows only is
+    counted by the token within the window.
+    """
+    c = configuration
+    number = BYTES_PER_KV[c.kv_precision]
+    token = sequence = 0.0
+    for g in architecture.layers:
+        one = g.count / c.pp * g.kv_elements / min(c.tp, g.kv_split) / g.kv_stride * number
+        token += g.count / c.pp * g.index_elements * number
+        sequence += g.count / c.pp * g.state_elements / c.tp * 2.0
+        if g.attention is AttentionKind.SLIDING:
+            sequence += one * g.window
+        else:
+            token += one
+    return token, sequence
+
+
 def memory(
     architecture: Architecture, accelerator: Accelerator, configuration: Configuration
 ) -> Memory:
     """Account for one accelerator's memory.
 
     The engine takes `memory_share` of the capacity; weights, activations of the largest step and
-    a reserve come off it; the rest is KV cache. Sliding layers keep at most their window, so each
-    of `max_batch` sequences reserves that much, and the tokens are counted by the layers with full
-    attention.
+    a reserve come off it; the rest is KV cache. Each of the sequences that may run at once
+    reserves its windows and states; the tokens are counted by the layers that keep all of them.
     """
     check(architecture, accelerator, configuration)
-    tp = configuration.tp
+    c = configuration
     capacity = accelerator.memory_bytes.known(f"memory of {accelerator.key}")
-    dense_format, expert_format = layer_precisions(architecture, configuration.precision)
-    dense = sum(
-        g.count * (g.attention_parameters + g.dense_parameters) for g in architecture.layers
-    )
-    expert = sum(g.count * g.experts * g.expert_parameters for g in architecture.layers)
-    ends = architecture.embedding_parameters
-    if not architecture.tied:
-        ends += architecture.head_parameters
-    weights = (
-        dense * BYTES_PER_WEIGHT[dense_format]
-        + expert * BYTES_PER_WEIGHT[expert_format]
-        + ends * BYTES_PER_WEIGHT["bf16"]
-    ) / tp
-    logits = configuration.max_batch * architecture.vocabulary * 4.0 / tp
+    weights = weight_bytes(architecture, c)
+    logits = min(c.max_batch, 512) * architecture.vocabulary * 4.0 / c.tp
     activations = logits + (
-        configuration.batch_tokens * architecture.hidden * _ACTIVATION_BYTES_PER_TOKEN_AND_HIDDEN
+        c.batch_tokens * architecture.hidden * _ACTIVATION_BYTES_PER_TOKEN_AND_HIDDEN / c.tp**0.5
     )
-    reserve = _GRAPHS_BYTES + (_COLLECTIVE_BYTES if tp > 1 else 0.0)
-    full, sliding, window = kv_bytes_per_token(architecture, configuration)
-    left = capacity * configuration.memory_share - weights - activations - reserve
-    for_windows = sliding * window * configuration.max_batch if full else 0.0
-    per_token = full or sliding
-    blocks = int(max(0.0, left - for_windows) / (per_token * configuration.block_tokens))
+    reserve = _GRAPHS_BYTES + (_COLLECTIVE_BYTES if c.accelerators > 1 else 0.0)
+    token, sequence = kept_bytes(architecture, c)
+    left = capacity * c.memory_share - weights - activations - reserve
+    window = max((g.window for g in architecture.layers), default=0)
+    per_token = token or sequence / max(window, 1)
+    sequences = sequence * c.max_batch / (c.attention_dp * c.pp) if token else 0.0
+    if token:
+        # Windows and states of a full batch; at most half of what is left, so that long batches
+        # limits do not claim memory that no sequence will use.
+        sequences = min(sequences, left / 2.0)
+    blocks = int(max(0.0, left - sequences) / (per_token * c.block_tokens))
     return Memory(
         capacity=capacity,
         weights=weights,
@@ -64,5 +94,5 @@ def memory(
         reserve=reserve,
         kv_cache=left,
         kv_bytes_per_token=per_token,
-        kv_tokens=blocks * configuration.block_tokens,
+        kv_tokens=blocks * c.block_tokens,
     )

@@ -7,9 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from neocloud.catalog import Accelerator, Architecture
 from neocloud.perf.constants import Constants
-from neocloud.perf.records import Configuration
 from neocloud.perf.values import Value
 from neocloud.perf.work import StepWork
 
@@ -67,6 +65,8 @@ class StepNumbers:
     link_s_per_token: Value
     """Bytes of collectives over links, a token of the rank."""
     host_s: Value
+    host_sequence_s: Value
+    host_prompt_s: Value
     first_token_s: Value
     decode_factor: Value
     prefill_factor: Value
@@ -76,6 +76,9 @@ class StepNumbers:
     waiting: Value
     settle: Value
     burst: Value
+    calm: Value
+    station: Value
+    wave: Value
     peak_bytes_per_s: Value
     peak_flops: Value
     static_w: Value
@@ -129,8 +132,8 @@ def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
         tokens_per_sequence=1.0 + w.drafts,
         weight_rate=w.bandwidth * c.memory_efficiency,
         kv_rate=w.bandwidth * c.kv_efficiency,
-        dense_rate=w.dense_peak * c.dense_efficiency,
-        expert_rate=w.expert_peak * c.expert_efficiency,
+        dense_rate=w.dense_peak * c.dense_efficiency * _sized(w.dense_size, c.dense_half_size),
+        expert_rate=w.expert_peak * c.expert_efficiency * _sized(w.expert_size, c.expert_half_size),
         head_rate=w.bf16_peak * c.head_efficiency,
         latent_rate=w.bf16_peak * c.latent_efficiency,
         attention_rate=w.bf16_peak * c.prefill_peak,
@@ -141,11 +144,14 @@ def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
         prefill_half_tokens=c.prefill_half_tokens,
         floor_s=w.layers * c.layer_floor_s
         + w.expert_layers * c.expert_floor_s
+        + w.latent_layers * c.latent_floor_s
         + several * reduce_s
         + exchanged * exchange_s,
         link_s_per_token=several * reduced / (w.tp_link * c.link_efficiency)
         + exchanged * sent / (w.group_link * c.exchange_efficiency),
         host_s=c.host_s * np.where(drafted, c.draft_host, 1.0),
+        host_sequence_s=c.host_sequence_s,
+        host_prompt_s=c.host_prompt_s,
         first_token_s=c.first_token_s,
         decode_factor=c.decode_factor,
         prefill_factor=c.prefill_factor,
@@ -154,9 +160,17 @@ def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
         waiting=c.waiting,
         settle=c.settle,
         burst=c.burst,
+        calm=c.calm,
+        station=c.station,
+        wave=c.wave,
         peak_bytes_per_s=w.bandwidth,
         peak_flops=w.peak,
-        static_w=c.static_w,
-        dynamic_w=c.dynamic_w,
-        idle_w=c.idle_w,
+        static_w=w.static_w,
+        dynamic_w=w.dynamic_w,
+        idle_w=w.idle_w,
     )
+
+
+def _sized(size: Value, half: Value) -> Value:
+    """Share of its efficiency that a product of `size` weights reaches: half of it at `half`."""
+    return np.maximum(size, 1.0) / (np.maximum(size, 1.0) + half)

@@ -60,6 +60,12 @@ TERMS: Mapping[str, Term] = MappingProxyType(
             median=0.78, spread=0.08, levels={"generation": 0.08, "engine": 0.08}, most=0.95,
             source="[A] 0.66 to 0.90 above 0.1 GB",
         ),
+        "dense_half_size": Term(
+            median=1e6, spread=0.7, source="[C] what floors leave of [A] 0.05 to 0.25 at 1 to 8 M"
+        ),
+        "expert_half_size": Term(
+            median=4e6, spread=0.5, levels={"maker": 0.3}, source="[A] as dense, grouped"
+        ),
         "half_rows": Term(median=80.0, spread=0.35, levels={"maker": 0.3}, source="[B] 40 to 140"),
         "expert_half_rows": Term(median=30.0, spread=0.4, levels={"maker": 0.3}, source="[B] 30"),
         "imbalance": Term(median=1.2, spread=0.1, source="[A] 1.0 to 2; [B] 1.1 to 1.3"),
@@ -76,7 +82,8 @@ TERMS: Mapping[str, Term] = MappingProxyType(
             source="[A] 3 to 8 us; [B] 6 to 8",
         ),
         "link_efficiency": Term(
-            median=0.55, spread=0.2, levels={"maker": 0.3, "generation": 0.15}, most=0.95,
+            median=0.55, spread=0.2, most=0.95,
+            levels={"maker": 0.3, "generation": 0.15, "accelerator": 0.3},
             source="[A] 0.4 to 0.9 by size; [B] 0.4 to 0.7",
         ),
         "exchange_s": Term(
@@ -87,13 +94,23 @@ TERMS: Mapping[str, Term] = MappingProxyType(
             source="[C] as an all-reduce",
         ),
         "layer_floor_s": Term(
-            median=40e-6, spread=0.3, levels={"maker": 0.3, "engine": 0.25, "generation": 0.15},
-            source="[B] 30 to 80 us",
+            median=20e-6, spread=0.5, levels={"maker": 0.3, "engine": 0.3, "generation": 0.2},
+            source="[A] 3 to 15 us a kernel, some hidden; [B] 30 to 80 us",
         ),
         "expert_floor_s": Term(
-            median=25e-6, spread=0.3, levels={"engine": 0.25}, source="[B] 25 us"
+            median=25e-6, spread=0.5, levels={"maker": 0.3, "engine": 0.3}, source="[B] 25 us"
+        ),
+        "latent_floor_s": Term(
+            median=20e-6, spread=0.5, levels={"maker": 0.3, "engine": 0.3},
+            source="[C] as many kernels again",
         ),
         "host_s": Term(median=0.8e-3, spread=0.4, levels={"engine": 0.4}, source="[B] 0.5 to 1.5"),
+        "host_sequence_s": Term(
+            median=4e-6, spread=0.6, levels={"engine": 0.4}, source="[C] sampling, detokenizing"
+        ),
+        "host_prompt_s": Term(
+            median=1e-3, spread=0.6, levels={"engine": 0.4}, source="[C] a prompt's admission"
+        ),
         "draft_host": Term(median=1.5, spread=0.3, levels={"engine": 0.2}, source="[C]"),
         "first_token_s": Term(
             median=30e-3, spread=0.6, levels={"engine": 0.4, "maker": 0.2, "accelerator": 0.2,
@@ -110,11 +127,15 @@ TERMS: Mapping[str, Term] = MappingProxyType(
         ),
         "waiting": Term(median=0.6, spread=0.2, source="[B] 0.5 to 0.7"),
         "settle": Term(median=0.7, spread=0.3, most=0.95, source="[C] prompts wait for prompts"),
-        "burst": Term(median=1.0, spread=0.4, levels={"engine": 0.3}, source="[B] waves"),
+        "burst": Term(median=0.5, spread=0.6, levels={"engine": 0.3}, source="[B] waves"),
+        "calm": Term(median=0.2, spread=0.6, levels={"engine": 0.3}, most=1.0, source="[C]"),
+        "station": Term(median=1.0, spread=0.4, levels={"engine": 0.3}, source="[B] a queue's place"),
+        "wave": Term(median=0.2, spread=0.6, levels={"engine": 0.3}, source="[C] ten requests a client"),
         "decode_factor": Term(
             median=1.0, spread=0.1, source="what the terms do not explain",
             levels={
                 "maker": 0.2, "generation": 0.1, "generation+format": 0.1, "engine": 0.12,
+                "kind": 0.08,
                 "accelerator": 0.12, "engine+accelerator+format": 0.15, "model": 0.12,
                 "model+engine": 0.12, "release": 0.1, "age:engine": 0.2,
             },
@@ -123,6 +144,7 @@ TERMS: Mapping[str, Term] = MappingProxyType(
             median=1.0, spread=0.1, source="what the terms do not explain",
             levels={
                 "maker": 0.2, "generation": 0.15, "generation+format": 0.15, "engine": 0.15,
+                "kind": 0.12,
                 "accelerator": 0.12, "engine+accelerator+format": 0.2, "model": 0.15,
                 "model+engine": 0.15, "release": 0.1, "age:engine": 0.2,
             },

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 
 from neocloud.catalog import Accelerator, Architecture, AttentionKind
 from neocloud.perf.formats import BYTES_PER_KV, BYTES_PER_WEIGHT, compute_format, layer_precisions
+from neocloud.perf.power import power_of
 from neocloud.perf.records import Configuration
 from neocloud.perf.values import Value
 
@@ -48,6 +49,7 @@ class StepWork:
         pair_window_flops: of one in the others.
         layers: number of layers.
         expert_layers: of them, those with routed experts.
+        latent_layers: those whose heads share a latent (MLA) or keep a state: more kernels.
         tp: attention tensor parallelism.
         ranks: attention data parallelism.
         group: accelerators of a stage.
@@ -62,6 +64,11 @@ class StepWork:
         bf16_peak: dense bf16 FLOP/s.
         peak: the fastest dense FLOP/s of any format.
         drafts: tokens that are drafted for each sequence in a step.
+        dense_size: weights of a layer's dense part on one accelerator.
+        expert_size: weights of one expert on one accelerator.
+        static_w: power of one accelerator in an empty step, its share of the host included.
+        dynamic_w: what memory or compute that is busy all the time adds.
+        idle_w: power between steps.
     """
 
     dense_bytes: Value
@@ -84,6 +91,7 @@ class StepWork:
     pair_window_flops: Value
     layers: Value
     expert_layers: Value
+    latent_layers: Value
     tp: Value
     ranks: Value
     group: Value
@@ -98,6 +106,11 @@ class StepWork:
     bf16_peak: Value
     peak: Value
     drafts: Value
+    dense_size: Value
+    expert_size: Value
+    static_w: Value
+    dynamic_w: Value
+    idle_w: Value
 
 
 WORK_FIELDS = tuple(f.name for f in fields(StepWork))
@@ -143,6 +156,10 @@ def step_work(
         pair_window_flops=cache.pair_window_flops,
         layers=float(architecture.layer_count),
         expert_layers=float(expert_layers),
+        latent_layers=float(
+            sum(g.count for g in architecture.layers if g.decode_pair_flops != g.pair_flops
+                or g.attention in {AttentionKind.LINEAR, AttentionKind.SPARSE})
+        ),
         tp=float(tp),
         ranks=float(ranks),
         group=float(group),
@@ -157,6 +174,10 @@ def step_work(
         bf16_peak=accelerator.flops["bf16"].known(f"bf16 FLOP/s of {accelerator.key}"),
         peak=max(f.value for f in accelerator.flops.values() if f.value is not None),
         drafts=float(configuration.drafts),
+        dense_size=(attention + feed_forward) / architecture.layer_count / tp,
+        expert_size=max((g.expert_parameters for g in architecture.layers), default=0)
+        / (1 if configuration.ep > 1 else group),
+        **power_of(accelerator),
     )
 
 
