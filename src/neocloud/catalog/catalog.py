@@ -91,13 +91,16 @@ class Catalog:
             path if path.is_absolute() or base is None else base / path, name_or_path
         )
 
-    def round_trip(self, user_metro: str, site_metro: str) -> RoundTrip:
-        """Round trip between two metros, without the last mile; `how` says how it is known."""
-        return self._round_trips.between(self.metro(user_metro), self.metro(site_metro))
+    def round_trip(self, one: str, other: str) -> RoundTrip:
+        """Round trip between any two metros, users' or sites', without the last mile.
+
+        `how` says how it is known.
+        """
+        return self._round_trips.between(self.metro(one), self.metro(other))
 
     @cached_property
     def _round_trips(self) -> RoundTripTable:
-        return read_round_trips()
+        return read_round_trips(self.metros)
 
     def power(self, metro: str) -> MetroPower:
         """What power costs and emits at a data-center metro; an unknown price is a None figure."""

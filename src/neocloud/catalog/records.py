@@ -257,6 +257,8 @@ class RoundTrip:
     how: str
     """measured, neighbour (nearest measured pair, corrected), model, or assumed (one metro)."""
     source: str
+    neighbours: tuple[str, ...] = ()
+    """For `neighbour`: the two metros whose measured round trip was corrected."""
 
 
 @dataclass(frozen=True, slots=True)
