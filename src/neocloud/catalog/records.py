@@ -134,7 +134,9 @@ class LayerGroup:
         kv_elements: numbers that the cache keeps for one token, a layer: keys and values of all
             KV heads, or the latent with its rotary part (MLA); 0 for linear layers.
         kv_split: parts into which tensor parallelism can split the cache: KV heads; 1 for a latent.
-        kv_stride: tokens that share one kept entry (compressed attention); 1 elsewhere.
+        kv_stride: tokens that share one kept entry (compressed attention); 1 elsewhere. `window`
+            then counts such entries.
+        recent_tokens: last tokens that compressed attention keeps and reads whole beside them.
         index_elements: numbers that an indexer keeps for each token and reads for all of the past.
         state_elements: numbers that a linear layer keeps for a sequence, whatever its length.
         pair_flops: FLOPs of one (query, key) pair in prefill, all heads.
@@ -154,6 +156,7 @@ class LayerGroup:
     kv_elements: int = 0
     kv_split: int = 1
     kv_stride: int = 1
+    recent_tokens: int = 0
     index_elements: int = 0
     state_elements: int = 0
     pair_flops: float = 0.0
