@@ -43,8 +43,8 @@ def minimax_m3(fields: ConfigFields) -> Body:
     """Text part of MiniMax M3: block-sparse attention (arXiv 2606.13392), first layers dense.
 
     In a sparse layer an indexer with few heads scores all tokens, and each query reads the
-    `sparse_topk_blocks` blocks of tokens with the best ones. The published count has no room for the
-    MTP modules that the configuration names, so no draft layers are counted.
+    `sparse_topk_blocks` blocks of tokens with the best ones. The published count has no room for
+    the MTP modules that the configuration names, so no draft layers are counted.
     """
     hidden, experts = fields.count("hidden_size"), fields.count("num_local_experts")
     inner = fields.count("moe_intermediate_size", fields.count("intermediate_size"))
