@@ -18,6 +18,7 @@ import accelerators
 import configs
 import network
 import power
+import power_shapes
 import traces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,7 @@ def main() -> None:
     accelerators.make(arguments.shared, arguments.to, here)
     network.make(arguments.shared, arguments.to, here / "metro_zones.csv")
     power.make(arguments.shared, arguments.to)
+    power_shapes.make(arguments.shared, arguments.to, here / "metro_zones.csv")
     traces.make(arguments.shared, arguments.to)
     configs.make(arguments.shared, arguments.to)
     shutil.copyfile(here / "sources.csv", arguments.to / "sources.csv")

@@ -12,6 +12,7 @@ from neocloud.catalog.accelerators import read_accelerators
 from neocloud.catalog.architectures import read_config
 from neocloud.catalog.demand import read_shapes, read_trace, trace_names
 from neocloud.catalog.network import RoundTripTable, distance_km, read_round_trips
+from neocloud.catalog.power import read_power
 from neocloud.catalog.records import (
     Accelerator,
     Architecture,
@@ -102,24 +103,21 @@ class Catalog:
     def _round_trips(self) -> RoundTripTable:
         return read_round_trips(self.metros)
 
+    @cached_property
+    def power_markets(self) -> tuple[str, ...]:
+        """Metros of which power's price and carbon are known: where data-center space is bought."""
+        return tuple(sorted(read_figures("power_prices.csv")))
+
     def power(self, metro: str) -> MetroPower:
         """What power costs and emits at a data-center metro; an unknown price is a None figure."""
-        prices, carbon = read_figures("power_prices.csv"), read_figures("odbl/carbon.csv")
-        if metro not in prices:
+        if metro not in self.power_markets:
             near = self.nearest_markets(metro)
             raise CatalogError(
                 f"power is known only where data-center space is bought, not at {metro!r}; "
                 f"nearest: {', '.join(near)}",
                 near,
             )
-        price, emitted = prices[metro]["price_per_mwh"], carbon[metro]["carbon_g_per_kwh"]
-        return MetroPower(
-            metro=metro,
-            price_per_mwh=price,
-            currency=price.unit.partition("/")[0],
-            carbon_g_per_kwh=emitted,
-            carbon_zone=emitted.note,
-        )
+        return read_power(self.metro(metro))
 
     def trace_names(self) -> tuple[str, ...]:
         """Keys of the traces, sorted."""

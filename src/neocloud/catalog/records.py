@@ -265,6 +265,27 @@ class RoundTrip:
 
 
 @dataclass(frozen=True, slots=True)
+class HourlyShape:
+    """A price or carbon intensity over its yearly mean, by season and hour of the day in UTC."""
+
+    key: str
+    """The market or grid zone that it was made from; empty where it is flat for want of one."""
+    by_season: Mapping[str, tuple[float, ...]]
+    """24 values for `dec-feb`, `mar-may`, `jun-aug` and `sep-nov`; over the year their mean is
+    1."""
+    source: str
+    date: str
+    grade: Grade
+    note: str = ""
+
+    @property
+    def by_utc_hour(self) -> tuple[float, ...]:
+        """24 values of a mean day of the year."""
+        seasons = self.by_season.values()
+        return tuple(sum(hour) / len(hour) for hour in zip(*seasons, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
 class MetroPower:
     """What power costs and emits at a metro."""
 
@@ -274,6 +295,8 @@ class MetroPower:
     """Of `price_per_mwh`; empty where no price is known."""
     carbon_g_per_kwh: Figure
     carbon_zone: str
+    price_shape: HourlyShape
+    carbon_shape: HourlyShape
 
 
 @dataclass(frozen=True, slots=True)
