@@ -127,6 +127,7 @@ def _carbon(folder: Path, data: Path, zones: set[str]) -> None:
         (
             [zone, name, *cells]
             for zone in sorted(carbon)
+            if len({value for _, _, value in carbon[zone]}) > 1  # one value all year is no shape
             for name, cells in _shape(carbon[zone]).items()
         ),
     )
