@@ -1,8 +1,22 @@
-"""Facts with their sources: accelerators, models, metros and network, power, demand."""
+"""Facts with their sources: accelerators, models, metros, network, power, prices, demand."""
 
 from neocloud.catalog.architectures import architecture_of
 from neocloud.catalog.catalog import Catalog, load_catalog
-from neocloud.catalog.precisions import PRECISIONS
+from neocloud.catalog.costs import (
+    decode_flops_per_token,
+    kv_bytes_per_token,
+    prefill_flops_per_token,
+    state_bytes,
+    weight_bytes,
+)
+from neocloud.catalog.precisions import BITS_PER_WEIGHT, PRECISIONS
+from neocloud.catalog.prices import (
+    PriceList,
+    RentalMonth,
+    RentalPrice,
+    RentalRange,
+    TokenPrice,
+)
 from neocloud.catalog.records import (
     Accelerator,
     Architecture,
@@ -23,6 +37,7 @@ from neocloud.catalog.records import (
 from neocloud.catalog.tables import nearest
 
 __all__ = [
+    "BITS_PER_WEIGHT",
     "PRECISIONS",
     "Accelerator",
     "Architecture",
@@ -37,10 +52,20 @@ __all__ = [
     "Metro",
     "MetroPower",
     "MissingFigureError",
+    "PriceList",
+    "RentalMonth",
+    "RentalPrice",
+    "RentalRange",
     "RoundTrip",
     "Source",
+    "TokenPrice",
     "Trace",
     "architecture_of",
+    "decode_flops_per_token",
+    "kv_bytes_per_token",
     "load_catalog",
     "nearest",
+    "prefill_flops_per_token",
+    "state_bytes",
+    "weight_bytes",
 ]

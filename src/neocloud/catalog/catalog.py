@@ -13,6 +13,18 @@ from neocloud.catalog.architectures import read_config
 from neocloud.catalog.demand import read_shapes, read_trace, trace_names
 from neocloud.catalog.network import RoundTripTable, distance_km, read_round_trips
 from neocloud.catalog.power import read_power
+from neocloud.catalog.prices import (
+    PriceList,
+    RentalMonth,
+    RentalPrice,
+    RentalRange,
+    TokenPrice,
+    find_prices,
+    read_rental_history,
+    read_rentals,
+    read_token_prices,
+    rental_range,
+)
 from neocloud.catalog.records import (
     Accelerator,
     Architecture,
@@ -118,6 +130,29 @@ class Catalog:
                 near,
             )
         return read_power(self.metro(metro))
+
+    @cached_property
+    def rental_prices(self) -> tuple[RentalPrice, ...]:
+        """What providers ask for an hour of an accelerator: on demand, reserved and spot."""
+        return read_rentals()
+
+    @cached_property
+    def rental_history(self) -> tuple[RentalMonth, ...]:
+        """What some providers asked, month by month."""
+        return read_rental_history()
+
+    @cached_property
+    def token_prices(self) -> tuple[TokenPrice, ...]:
+        """What providers ask for tokens of open-weights models."""
+        return read_token_prices()
+
+    def rental_range(self, accelerator: str) -> RentalRange | None:
+        """On-demand prices of an accelerator over all sellers; None where nobody offers it."""
+        return rental_range(accelerator)
+
+    def prices(self, name: str) -> PriceList:
+        """All prices of an accelerator, a provider or a model."""
+        return find_prices(name)
 
     def trace_names(self) -> tuple[str, ...]:
         """Keys of the traces, sorted."""
