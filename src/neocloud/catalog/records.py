@@ -208,6 +208,11 @@ class Architecture:
     """Weights of those layers; not among `parameters`."""
 
     @property
+    def published_precision(self) -> str:
+        """Format that the checkpoint is called by: of the experts where there are any."""
+        return self.expert_precision or self.checkpoint_precision
+
+    @property
     def layer_count(self) -> int:
         """Layers of all groups."""
         return sum(group.count for group in self.layers)
