@@ -13,12 +13,14 @@ from neocloud.catalog.architectures import read_config
 from neocloud.catalog.demand import read_shapes, read_trace, trace_names
 from neocloud.catalog.network import RoundTripTable, distance_km, read_round_trips
 from neocloud.catalog.power import read_power
-from neocloud.catalog.prices import (
+from neocloud.catalog.price_records import (
     PriceList,
     RentalMonth,
     RentalPrice,
     RentalRange,
     TokenPrice,
+)
+from neocloud.catalog.prices import (
     find_prices,
     read_rental_history,
     read_rentals,
@@ -145,6 +147,13 @@ class Catalog:
     def token_prices(self) -> tuple[TokenPrice, ...]:
         """What providers ask for tokens of open-weights models."""
         return read_token_prices()
+
+    @cached_property
+    def rental_ranges(self) -> tuple[RentalRange, ...]:
+        """On-demand prices over all sellers of every accelerator that someone offers."""
+        kinds = dict.fromkeys(offer.accelerator for offer in self.rental_prices)
+        found = (rental_range(kind) for kind in kinds)
+        return tuple(prices for prices in found if prices is not None)
 
     def rental_range(self, accelerator: str) -> RentalRange | None:
         """On-demand prices of an accelerator over all sellers; None where nobody offers it."""

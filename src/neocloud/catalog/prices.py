@@ -4,106 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from statistics import median
 
+from neocloud.catalog.price_records import (
+    PriceList,
+    RentalMonth,
+    RentalPrice,
+    RentalRange,
+    TokenPrice,
+)
 from neocloud.catalog.records import CatalogError
 from neocloud.catalog.tables import nearest, read_rows
-
-
-@dataclass(frozen=True, slots=True)
-class RentalPrice:
-    """What a provider asks for one accelerator and hour, in USD: one term, region and date.
-
-    Attributes:
-        accelerator: catalog key, or a name of its own where offers say too little (`h100`).
-        provider: one name for each, such as `lambda` or `aws`.
-        tier: `on-demand`, `reserved` or `spot`.
-        term_months: of a reservation; 0 for the others.
-        region: the provider's own name for it; empty where all are meant or none is told.
-        low: the cheapest of its offers, which differ in size or class of node.
-        median: the one in the middle.
-        high: the dearest.
-        offers: how many there are.
-        date: when they were collected.
-        source: who collected them.
-    """
-
-    accelerator: str
-    provider: str
-    tier: str
-    term_months: int
-    region: str
-    low: Decimal
-    median: Decimal
-    high: Decimal
-    offers: int
-    date: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class RentalMonth:
-    """What a provider asked in a month, USD per accelerator and hour, over the days collected."""
-
-    accelerator: str
-    provider: str
-    tier: str
-    month: str
-    low: Decimal
-    median: Decimal
-    high: Decimal
-    days: int
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class RentalRange:
-    """On-demand prices of one accelerator over all sellers, USD an hour; each seller counts once.
-
-    `median` is the middle of the sellers' own medians; `date` is that of the latest offer.
-    """
-
-    accelerator: str
-    low: Decimal
-    median: Decimal
-    high: Decimal
-    sellers: int
-    date: str
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """What a provider asks for a million tokens of a model, USD; None where it names no price."""
-
-    provider: str
-    model: str
-    """As the provider calls it."""
-    key: str
-    """The model's name alone, in lower case: offers of one model share it."""
-    input: Decimal | None
-    output: Decimal | None
-    cached_input: Decimal | None
-    cache_write: Decimal | None
-    context_tokens: int
-    """Longest context offered; 0 where it is not told."""
-    status: str
-    """alpha, beta or deprecated; empty for the rest."""
-    date: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class PriceList:
-    """Every price that a name stands for: an accelerator's, a provider's or a model's."""
-
-    name: str
-    rentals: tuple[RentalPrice, ...]
-    history: tuple[RentalMonth, ...]
-    tokens: tuple[TokenPrice, ...]
-
 
 # What a published name adds to its model: precision, tuning, form of the weights.
 _SUFFIX = re.compile(r"-(?:fp8|fp4|nvfp4|mxfp4|bf16|instruct|it|hf|chat|static-pertensor)$")
