@@ -26,7 +26,7 @@ CASES: list[Case] = [
     ("E101", ("name: small\n", "name: small\x07\n"), 1, 12, "'\\x07' cannot stand in YAML"),
     ("E101", (RATE, RATE + "---\nname: two\n"), 20, 1, "another document"),
     ("E102", (METROS, f"    metros: {'[' * 30}a{']' * 30}\n"), 18, 30, "nested over 20 deep"),
-    ("E102", ("name: small\n", "name: &a [*a]\n"), 1, 7, "nested over 20 deep"),
+    ("E102", ("name: small\n", "name: &a [*a]\n"), 1, 11, "a holds itself. Write the values out"),
     ("E103", (METRO, METRO + "    metro: chicago\n"), 5, 5, "stands twice; first in line 4"),
     ("E103", (METROS, "    metros: [chicago, new-york, chicago]\n"), 18, 14, "names chicago twice"),
     ("E103", (NAME, "    allowed_sites: [ashburn, ashburn]\n"), 14, 30, "holds ashburn twice"),
@@ -173,3 +173,11 @@ def test_messages_end_well() -> None:
         for problem in problems(changed(change)):
             assert not problem.message.endswith("."), problem
             assert problem.remedy.endswith((".", "?")), problem
+
+
+def test_a_long_text_is_told_shortly() -> None:
+    (found,) = problems("x " * 400_000)
+    assert len(found.message) < 400
+    wrong = ", ".join(f"site-{n}" for n in range(1000))
+    found_all = problems(changed((NAME, f"    allowed_sites: [{wrong}]\n")))
+    assert [p.code for p in found_all] == ["E203"] * 1000

@@ -16,6 +16,10 @@ from neocloud.spec.problems import Note, Problem
 from neocloud.spec.structures import Check
 from neocloud.spec.traces import TraceFile, TraceFileError, read_trace_file
 
+_LONGEST_MESSAGE = 300
+_MOST_SEARCHED = 100
+"""Mistakes up to which the nearest right name is searched for: with thousands it takes minutes."""
+
 
 class Reader:
     """Reads one file. Collects problems instead of stopping at the first.
@@ -51,6 +55,8 @@ class Reader:
 
     def problem(self, node: Node, code: str, message: str, remedy: str) -> Broken:
         """Put a problem on record; returns `BROKEN`, so that a kind can return it in turn."""
+        if len(message) > _LONGEST_MESSAGE:  # a text of the file may be as long as the file
+            message = f"{message[:_LONGEST_MESSAGE]} [...]"
         self.problems.append(Problem(self._file, node.line, node.column, code, message, remedy))
         return BROKEN
 
@@ -63,7 +69,7 @@ class Reader:
     ) -> Broken:
         """A name that is not among the known ones; the remedy gives the nearest."""
         names = tuple(known)
-        near = nearest(given, names)
+        near = nearest(given, names) if len(self.problems) < _MOST_SEARCHED else ()
         if near:
             remedy = f"Did you mean {' or '.join(near)}?"
         elif names:
