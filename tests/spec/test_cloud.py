@@ -284,7 +284,8 @@ def test_accelerators_of_the_file_stand_beside_the_catalogs() -> None:
     seen = cloud.seen(CATALOG)
     made, base = seen.accelerator("own"), CATALOG.accelerator("h100-sxm")
     assert (made.memory_bytes.value, made.memory_bytes.source) == (96e9, "cloud-file")
-    assert dataclasses.replace(made, key=base.key, memory_bytes=base.memory_bytes) == base
+    back = dataclasses.replace(made, key=base.key, memory_bytes=base.memory_bytes, measured=True)
+    assert (base.measured, made.measured, back) == (True, False, base)
     assert seen.accelerator("h100-sxm").tdp_w.value == 650
     assert CATALOG.accelerator("h100-sxm").tdp_w.value == 700, "the catalog itself stays"
     assert set(seen.accelerators) == {*CATALOG.accelerators, "own"}

@@ -23,7 +23,7 @@ from .texts import RIGHT, problems, read
 CATALOG = load_catalog()
 METRO = "    metro: washington\n"
 POOL = "      - {accelerator: h100-sxm, nodes: 2}\n"
-NAME = "    name: Acme\n"
+AT_POOL = POOL.replace("h100", "§h100")
 RATE = "    requests_per_s: 5\n"
 PRICES = "    price_per_mtok: {input: 0.10, output: 0.20}\n"
 
@@ -154,6 +154,19 @@ CASES: list[tuple[str, tuple[str, str], str]] = [
         "E112",
         (RATE, CHIP.replace("{{", "§{{").format("node_power_w: 1275")),
         "node_power_w is of the whole node, tdp_w of one accelerator",
+    ),
+    (
+        "E112",
+        (f"{METRO}    pools:\n{POOL}", f"{METRO}    rack_kw: 8\n    pools:\n{AT_POOL}"),
+        "a node of h100-sxm draws 10.2 kW, and a rack of the site may draw 8",
+    ),
+    (
+        "E112",
+        (
+            f"{METRO}    pools:\n{POOL}",
+            f"{METRO}    cooling: air\n    pools:\n{AT_POOL.replace('h100-sxm', 'gb200-nvl72')}",
+        ),
+        "gb200-nvl72 needs liquid, and the site cools by air",
     ),
     # Traces.
     ("E218", (RATE, "    trace: §gone.csv\n"), "gone.csv cannot be read: No such file"),

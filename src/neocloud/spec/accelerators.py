@@ -33,12 +33,17 @@ _FIGURES: Final = {
     "memory_bytes": ("memory_gb", 1e9, "B"),
     "memory_bytes_per_s": ("memory_gb_per_s", 1e9, "B/s"),
     "scale_up_bytes_per_s": ("scale_up_gb_per_s", 1e9, "B/s"),
+    "scale_out_bytes_per_s": ("scale_out_gb_per_s", 1e9, "B/s"),
     "tdp_w": ("tdp_w", 1.0, "W"),
     "node_power_w": ("node_power_w", 1.0, "W"),
+    "all_in_power_w": ("all_in_power_w", 1.0, "W"),
+    "rack_power_w": ("rack_power_w", 1.0, "W"),
     "capex_usd": ("capex_usd", 1.0, "USD"),
 }
 """Figure of the catalog: the file's key, what one of its units is, unit of the figure."""
-_FLOPS: Final = {"bf16": "bf16_tflops", "fp8": "fp8_tflops", "fp4": "fp4_tflops"}
+_FLOPS: Final = {
+    "bf16": "bf16_tflops", "fp8": "fp8_tflops", "fp4": "fp4_tflops", "int8": "int8_tops",
+}  # fmt: skip
 _PLAIN: Final = ("name", "scale_up_domain", "node_accelerators")
 
 
@@ -76,6 +81,10 @@ class AcceleratorEntry:
         Number(1, 1_000_000, remedy=_DENSE), "Dense rate in 4 bit.", "TFLOP/s", default=None,
         shown=_LIKE, origin=_FROM,
     )  # fmt: skip
+    int8_tops: float | None = optional(
+        Number(1, 1_000_000, remedy=_DENSE), "Dense rate of operations on 8-bit integers.",
+        "Top/s", default=None, shown=_LIKE, origin=_FROM,
+    )  # fmt: skip
     scale_up_gb_per_s: float | None = optional(
         Number(1, 100_000, remedy="Write gigabytes a second, one way: 450 for an H100."),
         "Bandwidth of one accelerator into its scale-up fabric, one way.", "GB/s", default=None,
@@ -89,6 +98,11 @@ class AcceleratorEntry:
         Choice(("switched", "full_mesh")), "Whether any two share the whole bandwidth through a "
         "switch, or each pair has only its own link.", default=None, shown=_LIKE, origin=_FROM,
     )  # fmt: skip
+    scale_out_gb_per_s: float | None = optional(
+        Number(0.1, 100_000, remedy="Write gigabytes a second, one way: 50 for 400 Gbit/s."),
+        "Bandwidth of one accelerator to other nodes, one way.", "GB/s", default=None,
+        shown=_LIKE, origin=_FROM,
+    )  # fmt: skip
     tdp_w: float | None = optional(
         Number(10, 20_000, remedy="Write watts: 700 for 0.7 kW."),
         "Power of the board at its limit.", "W", default=None, shown=_LIKE, origin=_FROM,
@@ -100,6 +114,19 @@ class AcceleratorEntry:
     node_power_w: float | None = optional(
         Number(50, 1_000_000, remedy="Write watts: 10200 for 10.2 kW."),
         "Power of a whole node at its limit.", "W", default=None, shown=_LIKE, origin=_FROM,
+    )  # fmt: skip
+    all_in_power_w: float | None = optional(
+        Number(10, 50_000, remedy="Write watts: 1400 for 1.4 kW."),
+        "Power of one with its share of servers, network and cooling.", "W", default=None,
+        shown=_LIKE, origin=_FROM,
+    )  # fmt: skip
+    rack_power_w: float | None = optional(
+        Number(100, 10_000_000, remedy="Write watts: 132000 for 132 kW."), "Power of a rack.",
+        "W", default=None, shown=_LIKE, origin=_FROM,
+    )  # fmt: skip
+    cooling: str | None = optional(
+        Choice(("air", "liquid")), "`liquid` where air alone does not cool it.", default=None,
+        shown=_LIKE, origin=_FROM,
     )  # fmt: skip
     capex_usd: Decimal | None = optional(
         Money(0, 10_000_000), "Price of one, installed, with its share of server, network and "
@@ -123,6 +150,10 @@ class AcceleratorEntry:
         for name in _PLAIN:
             if getattr(self, name) is not None:
                 changes[name] = getattr(self, name)
+        # Measured results stand behind the very kind, not behind one with other figures.
+        changes["measured"] = base.measured and changes == {"key": base.key, "flops": base.flops}
+        if self.cooling is not None:
+            changes["liquid_cooled"] = self.cooling == "liquid"
         if self.scale_up_topology is not None:
             changes["full_mesh"] = self.scale_up_topology == "full_mesh"
         return replace(base, **changes)  # type: ignore[arg-type]

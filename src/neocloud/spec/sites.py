@@ -115,13 +115,13 @@ class Site:
         shown="all that the contracts give is active", origin="assumption",
     )  # fmt: skip
     cooling: str | None = optional(
-        Choice(("air", "liquid")), "How racks are cooled.", default=None, shown="not stated",
-        origin="assumption: as the nodes need", later="plan",
+        Choice(("air", "liquid")), "How racks are cooled; where it is `air`, no pool may need "
+        "liquid.", default=None, shown="not stated", origin="assumption: as the nodes need",
     )  # fmt: skip
     rack_kw: float | None = optional(
         Number(1, 2000, remedy="Write kilowatts: 130 for a rack of 130,000 W."),
-        "The most that a rack may draw.", "kW", default=None, shown="not stated",
-        origin="assumption: as the nodes need", later="plan",
+        "The most that a rack may draw: a node that draws more cannot stand there.", "kW",
+        default=None, shown="not stated", origin="assumption: as the nodes need",
     )  # fmt: skip
     network_usd_per_gb: Decimal = optional(
         Money(0, 10), "Price of traffic to and from the Internet.", "USD/GB",

@@ -151,6 +151,24 @@ def _site(values: Values, node: Node, path: str, reader: Reader) -> None:
             _catalog_power(values, power, node, path, reader)
         values["power"] = tuple(_with_carbon(c, power) for c in values.get("power", ()))
     _plausible(values, node, reader)
+    _housed(values, node, reader)
+
+
+def _housed(values: Values, node: Node, reader: Reader) -> None:
+    """Nodes stand only where the racks can cool and feed one."""
+    for number, pool in enumerate(values.get("pools", ())):
+        accelerator = reader.catalog.accelerator(pool.accelerator)
+        place = at(item(at(node, "pools"), number), "accelerator")
+        if values.get("cooling") == "air" and accelerator.liquid_cooled:
+            message = f"{pool.accelerator} needs liquid, and the site cools by air"
+            reader.problem(place, "E112", message, "Change cooling, or use another accelerator.")
+        node_kw, rack_kw = (accelerator.node_power_w.value or 0.0) / 1e3, values.get("rack_kw")
+        if rack_kw is not None and node_kw > rack_kw:
+            message = (
+                f"a node of {pool.accelerator} draws {node_kw:g} kW, and a rack of the site may "
+                f"draw {rack_kw:g}"
+            )
+            reader.problem(place, "E112", message, "Raise rack_kw, or use another accelerator.")
 
 
 def _catalog_power(
