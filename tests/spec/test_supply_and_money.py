@@ -173,6 +173,7 @@ CASES: list[tuple[str, tuple[str, str], str]] = [
     ("E218", (RATE, RATE + "    lengths: §gone.jsonl\n"), "gone.jsonl cannot be read"),
     ("E107", (RATE, "    trace: §azure-conv\n"), "Expected: path of a trace: .csv or .jsonl"),
     # Contracts and debt.
+    ("E219", (RATE, RATE + "rental: {providers: [aws, §lamda]}\n"), "Did you mean lambda?"),
     ("E202", (RATE, SOLD.replace("acme", "§acmee").format("model: llama")), "Did you mean acme?"),
     ("E106", (RATE, BARE.format("kind: dedicated")), "dedicated has no model. Add model"),
     (

@@ -88,6 +88,7 @@ WRONG = {
     "E216": Wrong("demand:\n", _DEBT.replace("BEHIND", "contracts: [reserved-2026]")),
     "E217": Wrong("demand:\n", _DEBT.replace("BEHIND", "collateral: [nodes]")),
     "E218": Wrong("    requests_per_s: 30\n", "    trace: requests.csv\n"),
+    "E219": Wrong("demand:\n", "rental: {providers: [lamda]}\ndemand:\n"),
     "E215": Wrong(
         "models:\n",
         "models:\n"

@@ -11,7 +11,7 @@ from typing import Final
 from neocloud.spec.fields import optional, required
 from neocloud.spec.kinds import Choice, Currency, Day, Money, Name, Number, Whole
 from neocloud.spec.power import SHARE
-from neocloud.spec.references import ACCELERATOR, Declared
+from neocloud.spec.references import ACCELERATOR, PROVIDER, Declared
 from neocloud.spec.structures import ListOf, Section
 
 _PER_HOUR: Final = "Write a price per accelerator-hour: 2.91, not a year's."
@@ -131,7 +131,7 @@ class Rental:
     """Accelerators of others, by the hour, where that is cheaper or one's own do not suffice."""
 
     providers: tuple[str, ...] = required(
-        ListOf(Name()), "Who may be rented from, by the names of the catalog's price list."
+        ListOf(PROVIDER), "Who may be rented from, by the names of the catalog's price list."
     )
     accelerators: tuple[str, ...] | None = optional(
         ListOf(ACCELERATOR), "What may be rented.", default=None, shown="all that have a price",
@@ -150,9 +150,9 @@ class Rental:
         Whole(1, 10_000_000), "The most to rent at once.", "accelerators", default=None,
         shown="no limit", origin="no limit unless asked for",
     )  # fmt: skip
-    terms: tuple[str, ...] = optional(
-        ListOf(Choice(("on_demand", "reserved"))), "Which price lists count.",
-        default=("on_demand",), origin="no obligation unless asked for",
+    tiers: tuple[str, ...] = optional(
+        ListOf(Choice(("on-demand", "reserved", "spot"))), "Which of the catalog's prices count.",
+        default=("on-demand",), origin="no obligation unless asked for",
     )  # fmt: skip
 
 

@@ -116,6 +116,10 @@ CODES: Mapping[str, Code] = {
         "Give the path of a CSV or JSON lines file, relative to the cloud file, with a row for "
         "each request: `arrival_s`, `input_tokens`, `output_tokens`.",
     ),
+    "E219": Code(
+        "A provider that the catalog has no price of",
+        "Use a name of the catalog's list of rental prices.",
+    ),
 }
 """All codes. E1xx: the file on its own; E2xx: what it refers to. `docs/reference/errors.md` shows
 each with an example."""

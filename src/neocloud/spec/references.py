@@ -103,6 +103,9 @@ class MarketMetro(ScalarKind):
 
 ACCELERATOR = CatalogKey("accelerator", "E206", lambda catalog: catalog.accelerators)
 SHAPE = CatalogKey("daily shape", "E207", lambda catalog: catalog.shapes)
+PROVIDER = CatalogKey(
+    "provider", "E219", lambda catalog: sorted({p.provider for p in catalog.rental_prices})
+)
 _TRACE = CatalogKey("trace", "E207", lambda catalog: catalog.trace_names())
 
 
@@ -250,6 +253,7 @@ def internet_users(catalog: Catalog) -> MappingProxyType[str, float]:
 __all__ = [
     "ACCELERATOR",
     "METRO",
+    "PROVIDER",
     "SHAPE",
     "CatalogKey",
     "Declared",
