@@ -24,7 +24,8 @@ from neocloud.units import HOUR_NS, Period, hour_floor
 from .metering import CATALOG, START_NS, Metering, event, small_cloud, write_ledger
 
 WITHIN = objective_rule(small_cloud(), CATALOG)
-RTT_NS = round(CATALOG.round_trip("new-york", "washington").ms * 1e6)
+LAST_MILE_MS = small_cloud().network.last_mile_ms
+RTT_NS = round((CATALOG.round_trip("new-york", "washington").ms + LAST_MILE_MS) * 1e6)
 MS = 1_000_000
 starts = st.integers(START_NS - 3 * HOUR_NS, START_NS + 3 * HOUR_NS)
 lengths = st.integers(1, 5 * HOUR_NS)

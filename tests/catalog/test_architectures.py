@@ -1,8 +1,7 @@
-"""Architectures read from a config.json count what their makers count."""
+"""Architectures are read from a config.json, and odd ones are refused by name."""
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -12,58 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocloud.catalog import AttentionKind, CatalogError, architecture_of, load_catalog
-from neocloud.perf import Configuration
-from neocloud.perf.numbers import kv_bytes_per_token
 
 CATALOG = load_catalog()
-PUBLISHED = list(csv.DictReader((Path(__file__).parent / "parameters.csv").open()))
-
-
-@pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: row["model"])
-def test_parameters_equal_the_published_count(row: dict[str, str]) -> None:
-    assert row["source"]
-    found = CATALOG.architecture(row["model"])
-    assert found.parameters == pytest.approx(float(row["parameters"]), rel=0.01)
-
-
-@pytest.mark.parametrize(
-    "row", [row for row in PUBLISHED if row["active"]], ids=lambda row: row["model"]
-)
-def test_active_parameters_equal_the_published_count(row: dict[str, str]) -> None:
-    found = CATALOG.architecture(row["model"])
-    active = found.active_parameters
-    if "has the embedding" in row["source"]:
-        active += found.embedding_parameters
-    # Two published digits are good to 2.5 %.
-    assert active == pytest.approx(float(row["active"]), rel=0.025)
-
-
-def test_safetensors_counts_are_met_exactly() -> None:
-    exact = [row for row in PUBLISHED if "safetensors" in row["source"]]
-    assert len(exact) == 3
-    for row in exact:
-        assert CATALOG.architecture(row["model"]).parameters == int(row["parameters"])
-
-
-@pytest.mark.parametrize(
-    ("model", "by_hand"),
-    [
-        ("meta-llama/Meta-Llama-3.1-8B", 131_072),  # 2 x 32 layers x 8 heads x 128 x 2 bytes
-        ("meta-llama/Meta-Llama-3.1-70B", 327_680),  # 2 x 80 x 8 x 128 x 2
-        ("meta-llama/Meta-Llama-3.1-405B", 516_096),  # 2 x 126 x 8 x 128 x 2
-        ("openai/gpt-oss-120b", 73_728),  # 2 x 36 x 8 x 64 x 2, half of it in sliding layers
-        ("Qwen/Qwen3-30B-A3B", 98_304),  # 2 x 48 x 4 x 128 x 2
-        ("mistralai/Mixtral-8x7B-v0.1", 131_072),  # 2 x 32 x 8 x 128 x 2
-    ],
-)
-def test_kv_bytes_per_token_by_hand(model: str, by_hand: int) -> None:
-    found = CATALOG.architecture(model)
-    assert 2 * found.layer_count * found.kv_heads * found.head_dim * 2 == by_hand
-    configuration = Configuration(
-        accelerator="h100-sxm", tp=1, precision=found.checkpoint_precision, max_batch=1
-    )
-    full, sliding, _ = kv_bytes_per_token(found, configuration)
-    assert full + sliding == by_hand
 
 
 def test_sliding_layers_are_told_apart() -> None:
@@ -79,22 +28,6 @@ def test_sliding_layers_are_told_apart() -> None:
         128,
         4,
     )
-
-
-@pytest.mark.parametrize(
-    ("model", "layers", "attention", "head"),
-    [
-        ("meta-llama/Meta-Llama-3.1-8B", "bf16", "bf16", "bf16"),
-        ("openai/gpt-oss-120b", "mxfp4", "bf16", "bf16"),
-        ("Qwen/Qwen3-32B-FP8", "fp8", "fp8", "bf16"),
-        ("Qwen/Qwen3-32B-FP8-Static-PerTensor", "fp8", "fp8", "bf16"),
-    ],
-)
-def test_precision_of_the_checkpoint(model: str, layers: str, attention: str, head: str) -> None:
-    found = CATALOG.architecture(model)
-    assert found.checkpoint_precision == layers
-    assert found.attention_precision == attention
-    assert found.head_precision == head
 
 
 @pytest.mark.parametrize("name", CATALOG.architecture_names())
@@ -139,7 +72,10 @@ def test_a_small_model_by_hand() -> None:
         ({"attention_bias": "no"}, "attention_bias is 'no'"),
         ({"torch_dtype": "int3"}, "dtype 'int3' is not known"),
         ({"torch_dtype": ["bfloat16"]}, "is not known"),
-        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "uses 'bitsandbytes'; known are fp8, "),
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes"}},
+            "uses 'bitsandbytes'; known are fp8, ",
+        ),
         ({"quantization_config": {"quant_method": ["fp8"]}}, "known are"),
         ({"quantization_config": "fp8"}, "quantization_config is not an object"),
         ({"quantization_config": {"quant_method": "fp8", "ignore": "lm_head"}}, "not a list"),

@@ -156,3 +156,27 @@ def test_a_missing_argument_is_wrong_input(tmp_path: Path) -> None:
     done = neocloud(tmp_path, "validate")
     assert done.returncode == 2
     assert "CLOUD_FILE" in done.stderr
+
+
+def test_validate_notes_what_no_verb_uses_yet(tmp_path: Path) -> None:
+    reference = EXAMPLE.parents[1] / "reference" / "cloud.yaml"
+    done = neocloud(tmp_path, "validate", str(reference))
+    assert (done.returncode, done.stderr) == (0, "")
+    notes = [line for line in done.stdout.splitlines() if line.startswith("Note: ")]
+    line = reference.read_text().splitlines().index("contracts:") + 1
+    told = f"Note: {reference}:{line}: contracts: Checked, but not used yet: it is for `stress`."
+    assert told in notes
+    document = validated(neocloud(tmp_path, "validate", str(reference), "--json"))
+    assert [f"Note: {n['file']}:{n['line']}: {n['message']}" for n in document["notes"]] == notes
+
+
+def test_the_schema_lets_an_editor_check_a_file(tmp_path: Path) -> None:
+    printed = neocloud(tmp_path, "schema")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout == (ROOT / "schemas" / "cloud.schema.json").read_text()
+    written = neocloud(tmp_path, "schema", "--out", "cloud.schema.json")
+    assert "# yaml-language-server: $schema=cloud.schema.json" in written.stdout
+    assert (tmp_path / "cloud.schema.json").read_text() == printed.stdout
+    failed = neocloud(tmp_path, "schema", "--out", "gone/cloud.schema.json")
+    assert failed.returncode == 2
+    assert "gone/cloud.schema.json cannot be written: No such file" in failed.stderr

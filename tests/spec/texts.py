@@ -8,6 +8,7 @@ from neocloud.catalog import load_catalog
 from neocloud.spec import Cloud, Problem, SpecError, parse_cloud
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two-sites" / "cloud.yaml"
+REFERENCE = EXAMPLE.parents[1] / "reference" / "cloud.yaml"
 
 RIGHT = """\
 name: small

@@ -342,7 +342,8 @@ def make(shared: Path, data: Path, here: Path) -> None:
     }
     sheets = _sheets(here / "accelerator_sheets.csv")
     measured = measured_kinds(shared)
-    identity, figures = [], []
+    identity: list[list[str]] = []
+    figures: list[FigureRow] = []
     for kind in kinds:
         key = kind["key"]
         identity.append([*(kind[name] for name in IDENTITY), "1" if key in measured else "0"])

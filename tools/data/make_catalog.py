@@ -2,10 +2,11 @@
 
     python tools/data/make_catalog.py --from DIR
 
-`DIR` holds the collected public tables (`accelerators`, `network`, `power`, `traces`,
-`model_configs`), each with the README that names its sources; `sources.csv` beside this script
-repeats them for the catalog's readers, `metro_zones.csv` (see `metro_zones.py`) adds time zones.
-The same input gives the same bytes. README.md and `configs/NOTICE` are written by hand.
+`DIR` holds the collected public tables (`accelerators`, `measured`, `network`, `power`, `prices`,
+`traces`, `model_configs`), each with the README that names its sources; `sources.csv` beside this
+script repeats them for the catalog's readers, `accelerator_*.csv` add what was read since,
+`metro_zones.csv` (see `metro_zones.py`) adds time zones. README.md and `configs/NOTICE` are written
+by hand. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import accelerators
 import configs
 import network
 import power
+import power_shapes
+import prices
 import traces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +36,8 @@ def main() -> None:
     accelerators.make(arguments.shared, arguments.to, here)
     network.make(arguments.shared, arguments.to, here / "metro_zones.csv")
     power.make(arguments.shared, arguments.to)
+    power_shapes.make(arguments.shared, arguments.to, here / "metro_zones.csv")
+    prices.make(arguments.shared, arguments.to)
     traces.make(arguments.shared, arguments.to)
     configs.make(arguments.shared, arguments.to)
     shutil.copyfile(here / "sources.csv", arguments.to / "sources.csv")

@@ -1,13 +1,10 @@
-"""Metros and round trips: the table of users by data-center metros, and the model for the rest."""
+"""Metros and round trips: the table of what was measured, and the model for the rest."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import writing
-
-# One letter a cell: how its round trip is known.
-HOW = {"measured": "m", "neighbour": "n", "model": "f", "assumed": "a"}
 
 
 def make(shared: Path, data: Path, zones: Path) -> None:
@@ -28,8 +25,7 @@ def make(shared: Path, data: Path, zones: Path) -> None:
             for r in metros
         ),
     )  # fmt: skip
-    _round_trips(folder, data, [r["metro"] for r in metros],
-                 [r["metro"] for r in metros if r["dc_market"] == "1"])  # fmt: skip
+    _round_trips(folder, data, [r["metro"] for r in metros if r["measured"] == "1"])
     writing.write(
         data / "rtt_model.csv",
         ["region_pair", "intercept_ms", "slope_ms_per_1000km"],
@@ -40,12 +36,14 @@ def make(shared: Path, data: Path, zones: Path) -> None:
     )
 
 
-def _round_trips(folder: Path, data: Path, users: list[str], sites: list[str]) -> None:
-    """One line a user metro, one cell a data-center metro: whole milliseconds and a letter."""
+def _round_trips(folder: Path, data: Path, measured: list[str]) -> None:
+    """One line a measured metro: whole milliseconds to those before it, empty where unknown."""
     cells = {
-        (r["user_metro"], r["dc_metro"]): f"{max(1, round(float(r['rtt_ms'])))}{HOW[r['how']]}"
-        for r in writing.read(folder / "rtt_user_to_dc.csv.gz")
+        frozenset((r["metro_a"], r["metro_b"])): str(max(1, round(float(r["rtt_avg_ms"]))))
+        for r in writing.read(folder / "rtt_measured.csv.gz")
     }
-    lines = [",".join(["metro", *sites])]
-    lines += [",".join([user, *(cells[user, site] for site in sites)]) for user in users]
+    lines = []
+    for place, metro in enumerate(measured):
+        before = (cells.get(frozenset((metro, other)), "") for other in measured[:place])
+        lines.append(",".join([metro, *before]))
     writing.write_gz(data / "rtt.csv.gz", "\n".join(lines) + "\n")

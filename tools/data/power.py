@@ -15,12 +15,15 @@ Contains information from the Electricity Maps database (https://www.electricity
 is made available here under the Open Database License (ODbL) 1.0:
 https://opendatacommons.org/licenses/odbl/1-0/
 
-What it is: yearly carbon intensity of electricity consumed (life cycle, grams of CO2-equivalent
-per kWh) in 2025 by zone, as published in the npm package @tgwf/co2 0.19.0.
+What it is: carbon intensity of electricity consumed (life cycle, grams of CO2-equivalent per kWh)
+by zone. carbon.csv: the yearly figure of 2025, as published in the npm package @tgwf/co2 0.19.0.
+carbon_shapes.csv: from the hourly figures of 2022, as published in github.com/umassos/
+decarbonization-potential, commit 3493a63.
 What was changed: only the zones of the catalog's data-center metros were kept; which zone a metro
-belongs to is our assignment.
+belongs to is our assignment. The hourly figures were averaged by season and hour of the day (UTC)
+and divided by their mean over the year.
 
-This file and carbon.csv beside it form a database under the ODbL: who redistributes it, changed or
+This file and the tables beside it form a database under the ODbL: who redistributes it, changed or
 not, keeps it under that licence and attributes Electricity Maps. Figures computed with it may be
 shown freely. The rest of this package is not part of that database.
 """

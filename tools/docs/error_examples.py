@@ -46,6 +46,13 @@ _POOL = "      - {accelerator: h100-sxm, nodes: 1}\n"
 _CONFIG = "    config: meta-llama/Meta-Llama-3.1-8B\n"
 _ACME = "  acme: {name: Acme Corporation}\n"
 _METROS = "    metros: {new-york: 0.6, chicago: 0.4}\n"
+_DEBT = """\
+finance:
+  debt:
+    - {name: loan, kind: term_loan, commitment: 1000000, margin: 0.06, start: 2026-01-01,
+       maturity: 2031-01-01, BEHIND}
+demand:
+"""
 
 WRONG = {
     "E101": Wrong(_METROS, "    metros: {new-york: 0.6, chicago: 0.4\n"),
@@ -58,6 +65,12 @@ WRONG = {
     "E108": Wrong(_POOL, "      - {accelerator: h100-sxm, nodes: 1, engine: vlm}\n"),
     "E109": Wrong("name: example\n", "name: our example\n"),
     "E110": Wrong(_METRO, "    metro: washington\n    power: [{capacity_mw: 1}]\n"),
+    "E111": Wrong(_METRO, "    metro: washington\n    power: [{usd_per_mwh: 0.089}]\n"),
+    "E112": Wrong(
+        _METRO,
+        "    metro: washington\n"
+        "    power_ladder: [{date: 2026-01-01, contracted_mw: 10, active_mw: 12}]\n",
+    ),
     "E201": Wrong("  - model: llama-3.1-8b\n", "  - model: llama-8b\n"),
     "E202": Wrong("    tenant: acme\n", "    tenant: acmee\n"),
     "E203": Wrong(_ACME, "  acme: {allowed_sites: [ashbum]}\n"),
@@ -66,12 +79,16 @@ WRONG = {
     "E206": Wrong(_POOL, "      - {accelerator: h100, nodes: 1}\n"),
     "E207": Wrong("    requests_per_s: 30\n", "    requests_per_s: 30\n    lengths: azure\n"),
     "E208": Wrong(_CONFIG, "    config: meta-llama/Llama-3.1-8B\n"),
-    "E209": Wrong(_CONFIG, _CONFIG + "    precisions: [int4]\n"),
+    "E209": Wrong(_CONFIG, _CONFIG + "    precisions: [int3]\n"),
     "E210": Wrong(_ACME, "  acme: {currency: EUR}\n"),
     "E211": Wrong(_METROS, "    metros: {new-york: 0.6, chicago: 0.6}\n"),
     "E212": Wrong(_METRO, "    metro: tokyo\n"),
     "E213": Wrong(_POOL, "      - {accelerator: l40s, nodes: 1}\n"),
     "E214": Wrong(_POOL, _POOL + "      - {accelerator: h100-sxm, nodes: 2}\n"),
+    "E216": Wrong("demand:\n", _DEBT.replace("BEHIND", "contracts: [reserved-2026]")),
+    "E217": Wrong("demand:\n", _DEBT.replace("BEHIND", "collateral: [nodes]")),
+    "E218": Wrong("    requests_per_s: 30\n", "    trace: requests.csv\n"),
+    "E219": Wrong("demand:\n", "rental: {providers: [lamda]}\ndemand:\n"),
     "E215": Wrong(
         "models:\n",
         "models:\n"

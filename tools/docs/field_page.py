@@ -12,10 +12,18 @@ from neocloud.spec import Cloud, Described, described
 _INTRO = """\
 All fields of `cloud.yaml`. `NAME` in a path stands for a name of your own, `[]` for each item of a
 list. A field without a default is required. Where a default comes from a source, the last column
-names it; `assumption` says that nobody measured it, so check it against your own cloud.
+names it; `assumption` says that nobody measured it, so check it against your own cloud. A field
+that is checked, but not used yet, says so; so does `neocloud validate` where a file has it.
 
 A small file to start from: `neocloud init`. What a mistake looks like: [errors](errors.md). For
-completion in an editor: [schemas/cloud.schema.json](../../schemas/cloud.schema.json)."""
+completion in an editor: [schemas/cloud.schema.json](../../schemas/cloud.schema.json), which
+`neocloud schema --out cloud.schema.json` writes; an editor with a YAML language server reads it
+where the file begins with
+
+    # yaml-language-server: $schema=cloud.schema.json
+
+Every field in use, with comments:
+[examples/reference/cloud.yaml](../../examples/reference/cloud.yaml)."""
 
 
 def render() -> str:
@@ -56,6 +64,6 @@ def _row(path: str, field: Described) -> list[str]:
         field.kind.label,
         field.unit,
         "**required**" if field.required else field.default,
-        field.meaning,
+        field.full_meaning,
         "" if field.required else field.origin,
     ]

@@ -14,6 +14,8 @@ from neocloud.units import Period
 def round_trip_of(cloud: Cloud, catalog: Catalog) -> Callable[[UsageEvent], float | None]:
     """The round trip between a request's user and its site, ms; None where either is not known.
 
+    The last mile is the file's, as in the plan.
+
     Each pair of metros is looked up once: a ledger has many events and few pairs.
     """
     known: dict[tuple[str, str], float] = {}
@@ -24,7 +26,7 @@ def round_trip_of(cloud: Cloud, catalog: Catalog) -> Callable[[UsageEvent], floa
             return None
         pair = (event.user_metro, site.metro)
         if pair not in known:
-            known[pair] = catalog.round_trip(*pair).ms
+            known[pair] = catalog.round_trip(*pair).ms + cloud.network.last_mile_ms
         return known[pair]
 
     return milliseconds

@@ -1,8 +1,32 @@
-"""Facts with their sources: accelerators, models, metros and network, power, demand."""
+"""Facts with their sources: accelerators, models, metros, network, power, prices, demand."""
 
 from neocloud.catalog.architectures import architecture_of
 from neocloud.catalog.catalog import Catalog, load_catalog
-from neocloud.catalog.precisions import PRECISIONS
+from neocloud.catalog.costs import (
+    decode_flops_per_token,
+    kv_bytes_per_token,
+    prefill_flops_per_token,
+    state_bytes,
+    weight_bytes,
+)
+from neocloud.catalog.facts import (
+    Fact,
+    Sheet,
+    accelerator_sheet,
+    architecture_numbers,
+    metro_sheet,
+    model_sheet,
+    origins,
+    power_sheet,
+)
+from neocloud.catalog.precisions import BITS_PER_WEIGHT, PRECISIONS
+from neocloud.catalog.price_records import (
+    PriceList,
+    RentalMonth,
+    RentalPrice,
+    RentalRange,
+    TokenPrice,
+)
 from neocloud.catalog.records import (
     Accelerator,
     Architecture,
@@ -11,6 +35,7 @@ from neocloud.catalog.records import (
     DailyShape,
     Figure,
     Grade,
+    HourlyShape,
     LayerGroup,
     Metro,
     MetroPower,
@@ -22,6 +47,7 @@ from neocloud.catalog.records import (
 from neocloud.catalog.tables import nearest
 
 __all__ = [
+    "BITS_PER_WEIGHT",
     "PRECISIONS",
     "Accelerator",
     "Architecture",
@@ -29,16 +55,35 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "DailyShape",
+    "Fact",
     "Figure",
     "Grade",
+    "HourlyShape",
     "LayerGroup",
     "Metro",
     "MetroPower",
     "MissingFigureError",
+    "PriceList",
+    "RentalMonth",
+    "RentalPrice",
+    "RentalRange",
     "RoundTrip",
+    "Sheet",
     "Source",
+    "TokenPrice",
     "Trace",
+    "accelerator_sheet",
+    "architecture_numbers",
     "architecture_of",
+    "decode_flops_per_token",
+    "kv_bytes_per_token",
     "load_catalog",
+    "metro_sheet",
+    "model_sheet",
     "nearest",
+    "origins",
+    "power_sheet",
+    "prefill_flops_per_token",
+    "state_bytes",
+    "weight_bytes",
 ]

@@ -12,6 +12,21 @@ from neocloud.catalog.accelerators import read_accelerators
 from neocloud.catalog.architectures import read_config
 from neocloud.catalog.demand import read_shapes, read_trace, trace_names
 from neocloud.catalog.network import RoundTripTable, distance_km, read_round_trips
+from neocloud.catalog.power import read_power
+from neocloud.catalog.price_records import (
+    PriceList,
+    RentalMonth,
+    RentalPrice,
+    RentalRange,
+    TokenPrice,
+)
+from neocloud.catalog.prices import (
+    find_prices,
+    read_rental_history,
+    read_rentals,
+    read_token_prices,
+    rental_range,
+)
 from neocloud.catalog.records import (
     Accelerator,
     Architecture,
@@ -91,32 +106,62 @@ class Catalog:
             path if path.is_absolute() or base is None else base / path, name_or_path
         )
 
-    def round_trip(self, user_metro: str, site_metro: str) -> RoundTrip:
-        """Round trip between two metros, without the last mile; `how` says how it is known."""
-        return self._round_trips.between(self.metro(user_metro), self.metro(site_metro))
+    def round_trip(self, one: str, other: str) -> RoundTrip:
+        """Round trip between any two metros, users' or sites', without the last mile.
+
+        `how` says how it is known.
+        """
+        return self._round_trips.between(self.metro(one), self.metro(other))
 
     @cached_property
     def _round_trips(self) -> RoundTripTable:
-        return read_round_trips()
+        return read_round_trips(self.metros)
+
+    @cached_property
+    def power_markets(self) -> tuple[str, ...]:
+        """Metros of which power's price and carbon are known: where data-center space is bought."""
+        return tuple(sorted(read_figures("power_prices.csv")))
 
     def power(self, metro: str) -> MetroPower:
         """What power costs and emits at a data-center metro; an unknown price is a None figure."""
-        prices, carbon = read_figures("power_prices.csv"), read_figures("odbl/carbon.csv")
-        if metro not in prices:
+        if metro not in self.power_markets:
             near = self.nearest_markets(metro)
             raise CatalogError(
                 f"power is known only where data-center space is bought, not at {metro!r}; "
                 f"nearest: {', '.join(near)}",
                 near,
             )
-        price, emitted = prices[metro]["price_per_mwh"], carbon[metro]["carbon_g_per_kwh"]
-        return MetroPower(
-            metro=metro,
-            price_per_mwh=price,
-            currency=price.unit.partition("/")[0],
-            carbon_g_per_kwh=emitted,
-            carbon_zone=emitted.note,
-        )
+        return read_power(self.metro(metro))
+
+    @cached_property
+    def rental_prices(self) -> tuple[RentalPrice, ...]:
+        """What providers ask for an hour of an accelerator: on demand, reserved and spot."""
+        return read_rentals()
+
+    @cached_property
+    def rental_history(self) -> tuple[RentalMonth, ...]:
+        """What some providers asked, month by month."""
+        return read_rental_history()
+
+    @cached_property
+    def token_prices(self) -> tuple[TokenPrice, ...]:
+        """What providers ask for tokens of open-weights models."""
+        return read_token_prices()
+
+    @cached_property
+    def rental_ranges(self) -> tuple[RentalRange, ...]:
+        """On-demand prices over all sellers of every accelerator that someone offers."""
+        kinds = dict.fromkeys(offer.accelerator for offer in self.rental_prices)
+        found = (rental_range(kind) for kind in kinds)
+        return tuple(prices for prices in found if prices is not None)
+
+    def rental_range(self, accelerator: str) -> RentalRange | None:
+        """On-demand prices of an accelerator over all sellers; None where nobody offers it."""
+        return rental_range(accelerator)
+
+    def prices(self, name: str) -> PriceList:
+        """All prices of an accelerator, a provider or a model."""
+        return find_prices(name)
 
     def trace_names(self) -> tuple[str, ...]:
         """Keys of the traces, sorted."""

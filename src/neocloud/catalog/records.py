@@ -134,7 +134,9 @@ class LayerGroup:
         kv_elements: numbers that the cache keeps for one token, a layer: keys and values of all
             KV heads, or the latent with its rotary part (MLA); 0 for linear layers.
         kv_split: parts into which tensor parallelism can split the cache: KV heads; 1 for a latent.
-        kv_stride: tokens that share one kept entry (compressed attention); 1 elsewhere.
+        kv_stride: tokens that share one kept entry (compressed attention); 1 elsewhere. `window`
+            then counts such entries.
+        recent_tokens: last tokens that compressed attention keeps and reads whole beside them.
         index_elements: numbers that an indexer keeps for each token and reads for all of the past.
         state_elements: numbers that a linear layer keeps for a sequence, whatever its length.
         pair_flops: FLOPs of one (query, key) pair in prefill, all heads.
@@ -154,6 +156,7 @@ class LayerGroup:
     kv_elements: int = 0
     kv_split: int = 1
     kv_stride: int = 1
+    recent_tokens: int = 0
     index_elements: int = 0
     state_elements: int = 0
     pair_flops: float = 0.0
@@ -203,6 +206,11 @@ class Architecture:
     """Layers that draft further tokens (multi-token prediction)."""
     mtp_parameters: int = 0
     """Weights of those layers; not among `parameters`."""
+
+    @property
+    def published_precision(self) -> str:
+        """Format that the checkpoint is called by: of the experts where there are any."""
+        return self.expert_precision or self.checkpoint_precision
 
     @property
     def layer_count(self) -> int:
@@ -257,6 +265,29 @@ class RoundTrip:
     how: str
     """measured, neighbour (nearest measured pair, corrected), model, or assumed (one metro)."""
     source: str
+    neighbours: tuple[str, ...] = ()
+    """For `neighbour`: the two metros whose measured round trip was corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyShape:
+    """A price or carbon intensity over its yearly mean, by season and hour of the day in UTC."""
+
+    key: str
+    """The market or grid zone that it was made from; empty where it is flat for want of one."""
+    by_season: Mapping[str, tuple[float, ...]]
+    """24 values for `dec-feb`, `mar-may`, `jun-aug` and `sep-nov`; over the year their mean is
+    1."""
+    source: str
+    date: str
+    grade: Grade
+    note: str = ""
+
+    @property
+    def by_utc_hour(self) -> tuple[float, ...]:
+        """24 values of a mean day of the year."""
+        seasons = self.by_season.values()
+        return tuple(sum(hour) / len(hour) for hour in zip(*seasons, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +300,8 @@ class MetroPower:
     """Of `price_per_mwh`; empty where no price is known."""
     carbon_g_per_kwh: Figure
     carbon_zone: str
+    price_shape: HourlyShape
+    carbon_shape: HourlyShape
 
 
 @dataclass(frozen=True, slots=True)

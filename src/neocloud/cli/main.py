@@ -13,6 +13,8 @@ from neocloud.cli.failure import Failure
 _VERBS = {
     "init": "Write a small cloud.yaml to start from.",
     "validate": "Check a cloud.yaml and sum it up.",
+    "catalog": "Show what is known of accelerators, models, metros, power and prices.",
+    "schema": "Print the JSON Schema of cloud.yaml, for editors.",
     "predict": "Predict one model on one accelerator.",
     "plan": "Find the cheapest way to serve the demand.",
     "up": "Run the gateway, with a plan's engines or before any OpenAI-compatible server.",

@@ -26,7 +26,8 @@ def command(cloud_file: Path, as_json: bool) -> None:
     """Check CLOUD_FILE and sum up what it declares.
 
     Shows all mistakes at once, each with its line and column, what was expected and the nearest
-    right name, and ends with exit status 2.
+    right name, and ends with exit status 2. Notes tell what is no mistake but should be known, such
+    as fields that no verb uses yet.
     """
     catalog = load_catalog()
     try:
@@ -41,9 +42,13 @@ def command(cloud_file: Path, as_json: bool) -> None:
         raise Failure(f"{told}\n{_count(len(error.problems), 'mistake')}.") from None
     summary = summarise(cloud, catalog)
     if as_json:
-        _print_json(Validation(file=cloud.file, valid=True, problems=(), summary=summary))
+        _print_json(
+            Validation(file=cloud.file, valid=True, problems=(), notes=cloud.notes, summary=summary)
+        )
         return
     _show(summary)
+    for note in cloud.notes:
+        click.echo(f"Note: {note}")
     click.echo(f"{cloud.file} is valid. Next: neocloud plan {cloud.file}")
 
 
@@ -76,12 +81,13 @@ def _show(s: Summary) -> None:
             "Power",
             [
                 ("site", ""), ("all nodes at their maximum, cooling included, kW", right),
-                ("contracts allow, kW", right), ("price per MWh", ""),
+                ("contracts allow, kW", right), ("active, kW", right), ("price per MWh", ""),
             ],
             [
                 [
                     site.site, significant(site.full_power_kw),
                     "no limit" if site.contracted_kw is None else significant(site.contracted_kw),
+                    "all" if site.active_kw is None else significant(site.active_kw),
                     ", then ".join(site.price_per_mwh),
                 ]
                 for site in s.sites

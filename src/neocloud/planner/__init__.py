@@ -1,6 +1,6 @@
 """Search over configurations; placement of replicas and flows over sites; `Plan`."""
 
-from neocloud.planner.build import accelerators_of, make_plan
+from neocloud.planner.build import make_plan
 from neocloud.planner.capacity import capacity
 from neocloud.planner.hourly import planned_activity
 from neocloud.planner.infeasible import InfeasibleError
@@ -42,7 +42,6 @@ __all__ = [
     "Search",
     "SolverError",
     "Unallocated",
-    "accelerators_of",
     "capacity",
     "lengths_of",
     "make_plan",

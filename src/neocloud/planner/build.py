@@ -16,8 +16,9 @@ from neocloud.planner.demand import HOURS, DemandClass, demand_classes
 from neocloud.planner.flags import VLLM_VERSION, vllm_arguments
 from neocloud.planner.infeasible import InfeasibleError, explain
 from neocloud.planner.lengths import Lengths, lengths_of
-from neocloud.planner.placement import Contract, Option, Placed, Setting, place
+from neocloud.planner.placement import Option, Placed, Setting, place
 from neocloud.planner.power import price_by_site
+from neocloud.planner.program import INFINITY
 from neocloud.planner.records import (
     Binding,
     Engine,
@@ -29,7 +30,8 @@ from neocloud.planner.records import (
     Unallocated,
 )
 from neocloud.planner.summary import cost_by_model, cost_of, model_summary
-from neocloud.spec import Cloud, Pool, Site
+from neocloud.planner.supply import accelerators_of, active_kw, contracts_of, spares_of
+from neocloud.spec import Cloud
 
 Progress = Callable[[str], None]
 
@@ -58,10 +60,11 @@ def make_plan(cloud: Cloud, catalog: Catalog, progress: Progress = silent) -> Pl
         InfeasibleError: the demand cannot be served; says which limits bind and by how much.
         MissingFigureError: the plan needs a figure that neither file nor catalog has.
     """
+    catalog = cloud.seen(catalog)
     classes = demand_classes(cloud, catalog)
     lengths = {m: lengths_of(cloud, catalog, m) for m in sorted({c.model for c in classes})}
     rtt_ms = {
-        (metro, site.key): catalog.round_trip(metro, site.metro).ms
+        (metro, site.key): rates.round_trip_ms(cloud, catalog, metro, site)
         for metro in sorted({c.metro for c in classes})
         for site in cloud.sites.values()
     }
@@ -69,36 +72,21 @@ def make_plan(cloud: Cloud, catalog: Catalog, progress: Progress = silent) -> Pl
     setting = Setting(
         options=searched.options,
         classes=classes,
-        contracts={key: _contracts(cloud, site) for key, site in cloud.sites.items()},
+        contracts={key: contracts_of(cloud, site, catalog) for key, site in cloud.sites.items()},
         pue={key: site.pue for key, site in cloud.sites.items()},
         accelerators={
-            (site.key, pool.key): accelerators_of(pool, catalog)
+            (site.key, pool.key): accelerators_of(cloud, pool, catalog)
             for site in cloud.sites.values()
             for pool in site.pools
         },
         rtt_ms=rtt_ms,
+        active_kw=active_kw(cloud),
     )
     progress(f"placing {len(setting.options)} candidates for {len(classes)} classes of demand")
     placed = place(setting)
     if placed is None:
         raise InfeasibleError(explain(cloud, setting, searched.found))
     return _assemble(cloud, catalog, setting, placed, searched, lengths)
-
-
-def accelerators_of(pool: Pool, catalog: Catalog) -> int:
-    """Accelerators that stand in a pool."""
-    return pool.nodes * catalog.accelerator(pool.accelerator).node_accelerators
-
-
-def _contracts(cloud: Cloud, site: Site) -> tuple[Contract, ...]:
-    return tuple(
-        Contract(
-            price=rates.power_per_kwh(cloud, c),
-            capacity_kw=None if c.capacity_mw is None else c.capacity_mw * 1e3,
-            take_or_pay=c.take_or_pay,
-        )
-        for c in site.power
-    )
 
 
 def _search_all(
@@ -112,7 +100,7 @@ def _search_all(
     options: list[Option] = []
     found: dict[tuple[str, str, str], Found] = {}
     for site in cloud.sites.values():
-        kwh = min(c.price for c in _contracts(cloud, site))
+        kwh = min(c.price for c in contracts_of(cloud, site, catalog))
         for pool in site.pools:
             hour = rates.capital_per_accelerator_hour(
                 cloud, pool, catalog
@@ -133,7 +121,10 @@ def _search_all(
                         precisions=model.precisions,
                         tps=cloud.planning.tp,
                         batches=cloud.planning.batch,
-                        node_accelerators=accelerator.node_accelerators,
+                        node_accelerators=min(
+                            accelerator.node_accelerators,
+                            pool.fabric_domain or accelerator.node_accelerators,
+                        ),
                         rtts_ms=tuple(rtt_ms[metro, site.key] for metro in metros),
                         accelerator_hour=hour,
                         kwh=kwh,
@@ -278,9 +269,10 @@ def _unallocated(
             for p in placements
             if (p.site, p.pool) == (site_key, pool_key)
         )
-        if used < there:
-            site = cloud.sites[site_key]
-            pool = next(p for p in site.pools if p.key == pool_key)
+        site = cloud.sites[site_key]
+        pool = next(p for p in site.pools if p.key == pool_key)
+        idle = there - used + spares_of(cloud, pool, catalog)
+        if idle > 0:
             hour = rates.capital_per_accelerator_hour(
                 cloud, pool, catalog
             ) + rates.operations_per_accelerator_hour(cloud, site, pool, catalog)
@@ -288,8 +280,8 @@ def _unallocated(
                 Unallocated(
                     site=site_key,
                     pool=pool_key,
-                    accelerators=there - used,
-                    cost_per_hour=(there - used) * hour,
+                    accelerators=idle,
+                    cost_per_hour=idle * hour,
                 )
             )
     return tuple(free)
@@ -316,9 +308,9 @@ def _binding(setting: Setting, placed: Placed) -> tuple[Binding, ...]:
                     unit="accelerators",
                 )
             )
-    for site, contracts in setting.contracts.items():
-        limits = [c.capacity_kw for c in contracts if c.capacity_kw is not None]
-        if len(limits) < len(contracts):
+    for site in setting.contracts:
+        firm_kw = setting.firm_kw(site)
+        if firm_kw == INFINITY:
             continue
         draw = [
             (placed.replicas[o], opt.candidate.full_watts * setting.pue[site] / 1e3)
@@ -326,13 +318,13 @@ def _binding(setting: Setting, placed: Placed) -> tuple[Binding, ...]:
             if opt.site == site
         ]
         used_kw = sum(count * kw for count, kw in draw)
-        if draw and sum(limits) - used_kw < min(kw for _, kw in draw):
+        if draw and firm_kw - used_kw < min(kw for _, kw in draw):
             bound.append(
                 Binding(
                     limit="power",
                     where=site,
                     used=used_kw / 1e3,
-                    available=sum(limits) / 1e3,
+                    available=firm_kw / 1e3,
                     unit="MW",
                 )
             )

@@ -19,7 +19,7 @@ def capacity(cloud: Cloud, catalog: Catalog, placement: Placement, load: Load) -
     model = cloud.models[placement.model]
     objective, configuration = model.objective, placement.configuration
     numbers = step_numbers(
-        model.architecture, catalog.accelerator(placement.accelerator), configuration
+        model.architecture, cloud.seen(catalog).accelerator(placement.accelerator), configuration
     )
     steady = at_batch(
         numbers,

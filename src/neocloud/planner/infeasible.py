@@ -72,11 +72,19 @@ def _say(cloud: Cloud, s: Shortage) -> str:
             f"{where}: pool {s.where} binds: it holds {s.available:.0f} accelerators and "
             f"{s.missing:.0f} more are needed. Add nodes, or lower the demand."
         )
+    active = cloud.active_mw(s.where) if s.limit == "power" else None
+    if active is not None and s.available >= active - 1e-9:
+        where = cloud.where(f"sites.{s.where}.power_ladder")
+        return (
+            f"{where}: power at {s.where} binds: {active:.4g} MW are active and {s.missing:.4g} MW "
+            "more are needed. Raise active_mw, or lower the demand."
+        )
     if s.limit == "power":
         where = cloud.where(f"sites.{s.where}.power")
         return (
-            f"{where}: power at {s.where} binds: its contracts give {s.available:.4g} MW and "
-            f"{s.missing:.4g} MW more are needed. Raise capacity_mw, or lower the demand."
+            f"{where}: power at {s.where} binds: its contracts give {s.available:.4g} MW in "
+            f"every hour and {s.missing:.4g} MW more are needed. Raise capacity_mw, or lower the "
+            "demand."
         )
     return (
         f"{s.limit} bind for {s.where}: {s.missing:.2f} requests/s cannot be served anywhere it "

@@ -14,7 +14,7 @@ load; each site could feed its replicas at full load; and what take-or-pay oblig
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,16 +31,28 @@ _UNSERVED_COST = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Power of a site: price per kWh, kW that it may draw (None: no limit), share always paid."""
+    """Power of a site.
+
+    Attributes:
+        price: of a kWh.
+        capacity_kw: what the site may draw; None for no limit.
+        take_or_pay: share of the energy it could give that is always paid.
+        availability: share of the capacity that it gives in each UTC hour.
+    """
 
     price: float
     capacity_kw: float | None
     take_or_pay: float
+    availability: tuple[float, ...] = (1.0,) * HOURS
+
+    def kw_at(self, hour: int) -> float:
+        """What the site may draw in an hour, kW; infinite where there is no limit."""
+        return INFINITY if self.capacity_kw is None else self.capacity_kw * self.availability[hour]
 
     @property
     def least_kwh(self) -> float:
         """Energy of a day that is paid for, drawn or not."""
-        return self.take_or_pay * (self.capacity_kw or 0.0) * HOURS
+        return self.take_or_pay * (self.capacity_kw or 0.0) * sum(self.availability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,8 @@ class Option:
 class Setting:
     """Everything that placement decides over.
 
-    `rtt_ms` is by (user metro, site), `accelerators` by (site, pool).
+    `rtt_ms` is by (user metro, site), `accelerators` by (site, pool), `active_kw` by site: the
+    most that it may draw whatever its contracts give, where the file says so.
     """
 
     options: tuple[Option, ...]
@@ -69,6 +82,13 @@ class Setting:
     pue: Mapping[str, float]
     accelerators: Mapping[tuple[str, str], int]
     rtt_ms: Mapping[tuple[str, str], float]
+    active_kw: Mapping[str, float] = field(default_factory=dict)
+
+    def firm_kw(self, site: str) -> float:
+        """What the site may draw in every hour, kW; infinite where nothing limits it."""
+        contracts = self.contracts[site]
+        least = min(sum(c.kw_at(hour) for c in contracts) for hour in range(HOURS))
+        return min(least, self.active_kw.get(site, INFINITY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +175,8 @@ def shortages(setting: Setting) -> tuple[Shortage, ...]:
     ]
     for site, v in more_kw.items():
         if x[v] > 1e-6:
-            limits = [c.capacity_kw or 0.0 for c in setting.contracts[site]]
-            found.append(Shortage("power", site, float(x[v]) / 1e3, sum(limits) / 1e3, "MW"))
+            there = setting.firm_kw(site) / 1e3
+            found.append(Shortage("power", site, float(x[v]) / 1e3, there, "MW"))
     for k, demand in enumerate(setting.classes):
         missing = max((float(x[v]) for (kk, _), v in unserved.items() if kk == k), default=0.0)
         if missing > 1e-6:
@@ -188,9 +208,8 @@ def _variables(program: Program, setting: Setting) -> _Variables:
     paid: dict[tuple[str, int], int] = {}
     for site, contracts in setting.contracts.items():
         for c, contract in enumerate(contracts):
-            limit = INFINITY if contract.capacity_kw is None else contract.capacity_kw
             for h in range(HOURS):
-                drawn[site, c, h] = program.variable(0.0, limit)
+                drawn[site, c, h] = program.variable(0.0, contract.kw_at(h))
             paid[site, c] = program.variable(contract.price)
     return _Variables(replicas, flows, drawn, paid)
 
@@ -266,16 +285,15 @@ def _feed(
                 terms.append((more[site], -1.0))
                 low = -INFINITY
             program.row(low, terms, 0.0)
-        limits = [contract.capacity_kw for contract in contracts]
-        bounded = [kw for kw in limits if kw is not None]
-        if len(bounded) == len(limits):
+        firm_kw = setting.firm_kw(site)
+        if firm_kw < INFINITY:
             terms = [
                 (variables.replicas[o], setting.options[o].candidate.full_watts * to_kw)
                 for o in here
             ]
             if site in more:
                 terms.append((more[site], -1.0))
-            program.row(-INFINITY, terms, sum(bounded))
+            program.row(-INFINITY, terms, firm_kw)
         for c, contract in enumerate(contracts):
             drawn = [(variables.drawn[site, c, h], -1.0) for h in range(HOURS)]
             program.row(0.0, [(variables.paid[site, c], 1.0), *drawn], INFINITY)

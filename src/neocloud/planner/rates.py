@@ -41,11 +41,30 @@ def capex(cloud: Cloud, pool: Pool, catalog: Catalog) -> float:
     return usd * exchange_rate(cloud, "USD")
 
 
+def life_years(cloud: Cloud, pool: Pool) -> float:
+    """Years over which the pool's price is recovered."""
+    return cloud.finance.life_years if pool.life_years is None else pool.life_years
+
+
+def residual_share(cloud: Cloud, pool: Pool) -> float:
+    """Share of the pool's price that is left at the end."""
+    return cloud.finance.residual_share if pool.residual_share is None else pool.residual_share
+
+
+def maintenance_share(cloud: Cloud, pool: Pool) -> float:
+    """Repairs and support a year, as a share of the pool's price."""
+    given = pool.maintenance_share_per_year
+    return cloud.finance.maintenance_share_per_year if given is None else given
+
+
 def capital_per_accelerator_hour(cloud: Cloud, pool: Pool, catalog: Catalog) -> float:
-    """(capex - PV(residual)) x capital recovery factor / usable hours of a year."""
+    """(capex - PV(residual)) x capital recovery factor / usable hours of a year; or the lease."""
+    if pool.lease_usd_per_hour is not None:
+        lease = float(pool.lease_usd_per_hour) * exchange_rate(cloud, "USD")
+        return lease / pool.availability
     price = capex(cloud, pool, catalog)
-    rate, years = float(cloud.finance.cost_of_capital), float(pool.life_years)
-    residual = price * float(pool.residual_share) / (1.0 + rate) ** years
+    rate, years = float(cloud.finance.cost_of_capital), life_years(cloud, pool)
+    residual = price * residual_share(cloud, pool) / (1.0 + rate) ** years
     annual = (price - residual) * capital_recovery_factor(rate, years)
     return float(annual / (HOURS_PER_YEAR * float(pool.availability)))
 
@@ -60,16 +79,29 @@ def node_kw_per_accelerator(pool: Pool, catalog: Catalog) -> float:
 def operations_per_accelerator_hour(
     cloud: Cloud, site: Site, pool: Pool, catalog: Catalog
 ) -> float:
-    """Data-center space by reserved power, and maintenance as a share of the price a year."""
+    """Space by reserved power, maintenance and insurance by price, staff, links, overhead.
+
+    A leased pool's lease covers maintenance and insurance.
+    """
+    finance = cloud.finance
     space = float(site.facility_usd_per_kw_month) * exchange_rate(cloud, "USD")
     yearly = space * 12.0 * node_kw_per_accelerator(pool, catalog)
-    yearly += float(pool.maintenance_share_per_year) * capex(cloud, pool, catalog)
+    if pool.lease_usd_per_hour is None:
+        by_price = maintenance_share(cloud, pool) + finance.insurance_share_per_year
+        yearly += by_price * capex(cloud, pool, catalog)
+    hourly = float(finance.staff_per_accelerator_hour + finance.network_per_accelerator_hour)
+    yearly = (yearly + hourly * HOURS_PER_YEAR) * (1.0 + finance.overhead_share)
     return yearly / (HOURS_PER_YEAR * float(pool.availability))
 
 
 def power_per_kwh(cloud: Cloud, contract: PowerContract) -> float:
     """Contract price, in the cloud's currency."""
     return float(contract.price_per_mwh) * exchange_rate(cloud, contract.currency) / 1e3
+
+
+def round_trip_ms(cloud: Cloud, catalog: Catalog, metro: str, site: Site) -> float:
+    """Round trip between the users of a metro and a site, the last mile included."""
+    return catalog.round_trip(metro, site.metro).ms + cloud.network.last_mile_ms
 
 
 def network_per_gb(cloud: Cloud, site: Site) -> float:

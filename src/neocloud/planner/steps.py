@@ -12,6 +12,6 @@ def placement_table(cloud: Cloud, catalog: Catalog, placement: Placement) -> Ste
     """Tabulate the steps of one replica of `placement`."""
     return step_table(
         cloud.models[placement.model].architecture,
-        catalog.accelerator(placement.accelerator),
+        cloud.seen(catalog).accelerator(placement.accelerator),
         placement.configuration,
     )

@@ -1,13 +1,31 @@
 """The cloud file: `cloud.yaml` to a checked, frozen `Cloud`, or to all its mistakes at once."""
 
+from neocloud.spec.accelerators import AcceleratorEntry, CloudCatalog
+from neocloud.spec.contracts import (
+    Contract,
+    Prepayment,
+    PriceStep,
+    Rental,
+    TenantLimits,
+    Termination,
+)
+from neocloud.spec.demand import Demand, FixedLengths, Network
 from neocloud.spec.fields import Described, described
+from neocloud.spec.finance import (
+    Asset,
+    Billing,
+    Covenants,
+    Draw,
+    EquityPayment,
+    Facility,
+    Finance,
+    Payment,
+)
 from neocloud.spec.load import load_cloud, parse_cloud
-from neocloud.spec.problems import CODES, Code, Problem, SpecError
+from neocloud.spec.power import PowerContract, PowerStep
+from neocloud.spec.problems import CODES, Code, Note, Problem, SpecError
 from neocloud.spec.records import (
     Cloud,
-    Demand,
-    Finance,
-    FixedLengths,
     Gateway,
     Model,
     Objective,
@@ -16,29 +34,49 @@ from neocloud.spec.records import (
     TokenPrices,
 )
 from neocloud.spec.schema import cloud_schema
-from neocloud.spec.sites import Pool, PowerContract, Site
+from neocloud.spec.sites import Pool, Site
 from neocloud.spec.summary import Summary, Validation, summarise
+from neocloud.spec.traces import TraceFile
 
 __all__ = [
     "CODES",
+    "AcceleratorEntry",
+    "Asset",
+    "Billing",
     "Cloud",
+    "CloudCatalog",
     "Code",
+    "Contract",
+    "Covenants",
     "Demand",
     "Described",
+    "Draw",
+    "EquityPayment",
+    "Facility",
     "Finance",
     "FixedLengths",
     "Gateway",
     "Model",
+    "Network",
+    "Note",
     "Objective",
+    "Payment",
     "Planning",
     "Pool",
     "PowerContract",
+    "PowerStep",
+    "Prepayment",
+    "PriceStep",
     "Problem",
+    "Rental",
     "Site",
     "SpecError",
     "Summary",
     "Tenant",
+    "TenantLimits",
+    "Termination",
     "TokenPrices",
+    "TraceFile",
     "Validation",
     "cloud_schema",
     "described",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from decimal import Decimal
@@ -9,95 +10,31 @@ from types import MappingProxyType
 from typing import Any
 
 from neocloud.catalog import PRECISIONS, CatalogError
-from neocloud.spec.nodes import Mapping, Node
+from neocloud.spec.contracts import Contract, Prepayment
+from neocloud.spec.demand import Demand
+from neocloud.spec.finance import Asset, Facility, Finance
+from neocloud.spec.money_checks import MONEY_CHECKS, named_once, secured
+from neocloud.spec.nodes import Node
+from neocloud.spec.places import at, given, item
+from neocloud.spec.power import PowerContract
 from neocloud.spec.reader import Reader, default_of
-from neocloud.spec.records import (
-    Cloud,
-    Demand,
-    Model,
-    Tenant,
-    TokenPrices,
-)
+from neocloud.spec.records import Cloud, Model, Tenant, TokenPrices
 from neocloud.spec.references import internet_users
-from neocloud.spec.sites import Pool, PowerContract, Site
+from neocloud.spec.sites import Site
 from neocloud.spec.structures import Check
+from neocloud.spec.supply_checks import PRICES, SUPPLY_CHECKS
 
 Values = dict[str, Any]
 
-# Figures that a plan cannot do without: attribute of `Accelerator` and its name.
-_NEEDED_FIGURES = (
-    ("memory_bytes", "memory"),
-    ("memory_bytes_per_s", "memory bandwidth"),
-    ("tdp_w", "power"),
-    ("node_power_w", "node power"),
-)
+_MOST_USD_PER_MWH = 5000
+_LEAST_USD_PER_MTOK = Decimal("0.0005")
+"""Below it a price cannot be one of a million tokens: the cheapest offers ask 0.01."""
 
 EXACTLY_ONE: MappingType[type[Any], tuple[str, ...]] = {
-    PowerContract: ("usd_per_mwh", "eur_per_mwh"),
+    PowerContract: PRICES,
+    Prepayment: ("share", "amount"),
 }
 """Keys of a record of which the file must give one and no more (E110)."""
-
-
-def _at(node: Node, name: str) -> Node:
-    """Where a field stands, or its record where the file leaves it out."""
-    return (node.get(name) if isinstance(node, Mapping) else None) or node
-
-
-def _power_contract(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    names = EXACTLY_ONE[PowerContract]
-    given = [name for name in names if _at(node, name) is not node]
-    if len(given) != 1:
-        message = "a power contract needs one price" if not given else "two prices for one contract"
-        reader.problem(node, "E110", message, f"Give either {' or '.join(names)}.")
-
-
-def _pool(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    key = values.get("accelerator")
-    if key is None:
-        return
-    values.setdefault("key", key)
-    accelerator = reader.catalog.accelerator(key)
-    place = _at(node, "accelerator")
-    for attribute, what in _NEEDED_FIGURES:
-        figure = getattr(accelerator, attribute)
-        if figure.value is None:
-            message = f"the {what} of {key} is not known ({figure.note})"
-            reader.problem(place, "E213", message, "Use an accelerator with published figures.")
-    if accelerator.capex_usd.value is None and "capex_usd" not in values:
-        message = f"the catalog knows no price of an installed {key}"
-        reader.problem(place, "E213", message, "Add capex_usd: price of one, installed.")
-
-
-def _site(values: Values, node: Node, path: str, reader: Reader) -> None:
-    pools: tuple[Pool, ...] = values.get("pools", ())
-    keys = [pool.key for pool in pools]
-    for number, key in enumerate(keys):
-        if key in keys[:number]:
-            place = _item(_at(node, "pools"), number)
-            message = f"the site has two pools {key!r}"
-            reader.problem(place, "E214", message, "Give each its own name.")
-    metro = values.get("metro")
-    if "power" in values or _at(node, "power") is not node or metro is None:
-        return
-    power = reader.catalog.power(metro)
-    if power.price_per_mwh.value is None:
-        message = f"the catalog knows no power price at {metro}"
-        remedy = "Add power: a list with at least one contract, such as {usd_per_mwh: 80}."
-        reader.problem(_at(node, "metro"), "E212", message, remedy)
-        return
-    price = Decimal(str(power.price_per_mwh.value))
-    contract = (
-        PowerContract(usd_per_mwh=price)
-        if power.currency == "USD"
-        else PowerContract(eur_per_mwh=price)
-    )
-    values["power"] = (contract,)
-    reader.mark(f"{path}.power", _at(node, "metro"))
-
-
-def _item(node: Node, number: int) -> Node:
-    items = getattr(node, "items", ())
-    return items[number] if number < len(items) and not isinstance(node, Mapping) else node
 
 
 def _token_prices(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
@@ -112,7 +49,7 @@ def _model(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
     names = reader.catalog.architecture_names()
     if config not in names and not config.endswith(".json"):
         message = f"config {config!r} is no model of the catalog and no path of a config.json"
-        reader.unknown(_at(node, "config"), "E208", message, config, names)
+        reader.unknown(at(node, "config"), "E208", message, config, names)
         return
     try:
         architecture = reader.catalog.architecture(config, reader.base)
@@ -120,15 +57,15 @@ def _model(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
         near = f"Did you mean {' or '.join(error.nearest)}?" if error.nearest else (
             "Give a name of the catalog or the path of a model's own config.json."
         )  # fmt: skip
-        reader.problem(_at(node, "config"), "E208", f"config {error}", near)
+        reader.problem(at(node, "config"), "E208", f"config {error}", near)
         return
     values["architecture"] = architecture
     own = architecture.checkpoint_precision
-    if "precisions" not in values and _at(node, "precisions") is node:
+    if "precisions" not in values and at(node, "precisions") is node:
         if own not in PRECISIONS:
             message = f"the checkpoint's own precision {own!r} cannot be served"
             remedy = f"Add precisions: one of {', '.join(PRECISIONS)}."
-            reader.problem(_at(node, "config"), "E209", message, remedy)
+            reader.problem(at(node, "config"), "E209", message, remedy)
         values["precisions"] = (own,)
 
 
@@ -137,9 +74,9 @@ def _tenant(values: Values, node: Node, path: str, reader: Reader) -> None:  # n
 
 
 def _demand(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    if _at(node, "metros") is node:
+    if not given(node, "metros"):
         values["metros"] = internet_users(reader.catalog)
-    if _at(node, "tenant") is node:
+    if not given(node, "tenant"):
         tenants = reader.declared("tenants")
         if len(tenants) == 1:
             values["tenant"] = tenants[0]
@@ -147,11 +84,40 @@ def _demand(values: Values, node: Node, path: str, reader: Reader) -> None:  # n
             message = "the demand has no tenant"
             remedy = f"Add tenant: one of {', '.join(tenants[:12])}."
             reader.problem(node, "E106", message, remedy)
+    if not given(node, "trace"):
+        if not given(node, "requests_per_s"):
+            message = "the demand has no requests_per_s"
+            remedy = "Add requests_per_s: the mean over the day; or trace: a file of requests."
+            reader.problem(node, "E106", message, remedy)
+    elif "trace" in values:
+        _traced(values, node, reader)
+
+
+def _traced(values: Values, node: Node, reader: Reader) -> None:
+    """Rate, shape and lengths that the file leaves to the trace."""
+    path, place = values["trace"], at(node, "trace")
+    found = reader.traces[path]
+    if not given(node, "requests_per_s"):
+        values["requests_per_s"] = found.requests_per_s
+        if found.requests_per_s <= 0:
+            message = f"all requests of {path} arrive at once: it gives no rate"
+            reader.problem(place, "E218", message, "Add requests_per_s.")
+    if not given(node, "shape"):
+        if found.shape is not None:
+            values["shape"] = path
+        else:
+            reader.note(
+                place,
+                f"{path} covers {found.span_s / 3600:.1f} h, too short for a daily shape: its rate "
+                "holds all day unless shape is given.",
+            )
+    if not given(node, "lengths"):
+        values["lengths"] = path
 
 
 def _cloud(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
     currency = values.setdefault("currency", default_of(Cloud, "currency"))
-    if "tenants" not in values and _at(node, "tenants") is node:
+    if "tenants" not in values and at(node, "tenants") is node:
         values["tenants"] = MappingProxyType({"default": Tenant(key="default", name="default")})
     if "tenants" in values:
         tenants: MappingType[str, Tenant] = values["tenants"]
@@ -160,6 +126,11 @@ def _cloud(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
         )
         _contradictions(values, node, reader)
     _currencies(values, node, reader, currency)
+    _power_prices(values, node, reader)
+    _token_units(values, node, reader)
+    contracts: tuple[Contract, ...] = values.get("contracts", ())
+    named_once(contracts, at(node, "contracts"), "contracts", reader)
+    secured(values, node, reader)
 
 
 def _contradictions(values: Values, node: Node, reader: Reader) -> None:
@@ -169,36 +140,15 @@ def _contradictions(values: Values, node: Node, reader: Reader) -> None:
         if allowed is not None and asked.model not in allowed:
             message = f"tenant {asked.tenant} asks for {asked.model}, which it may not use"
             remedy = f"Add {asked.model} to its allowed_models, or drop the demand."
-            reader.problem(_item(_at(node, "demand"), number), "E215", message, remedy)
+            reader.problem(item(at(node, "demand"), number), "E215", message, remedy)
 
 
 def _currencies(values: Values, node: Node, reader: Reader, currency: str) -> None:
     """Every currency that the file uses must have a rate to the cloud's; each is told once."""
-    if "exchange_rates" not in values and _at(node, "exchange_rates") is not node:
+    if "exchange_rates" not in values and given(node, "exchange_rates"):
         return  # broken already
-    rates = values.get("exchange_rates", {})
-    used: list[tuple[str, str, Node]] = [
-        ("USD", "prices of accelerators, space and network", _at(node, "currency"))
-    ]
-    sites: MappingType[str, Site] = values.get("sites", {})
-    sites_node = _at(node, "sites")
-    for site in sites.values():
-        site_node = _at(sites_node, site.key)
-        contracts = _at(site_node, "power")
-        if contracts is site_node:  # the catalog's price, which follows from the metro
-            contracts = _at(site_node, "metro")
-        for number, contract in enumerate(site.power):
-            place = _item(contracts, number)
-            price = _at(place, f"{contract.currency.lower()}_per_mwh")
-            used.append((contract.currency, f"power of {site.key}", price))
-    tenants: MappingType[str, Tenant] = values.get("tenants", {})
-    tenants_node = _at(node, "tenants")
-    used += [
-        (t.currency, f"invoices of {t.key}", _at(_at(tenants_node, t.key), "currency"))
-        for t in tenants.values()
-    ]
-    told = {currency, *rates}
-    for code, what, place in used:
+    told = {currency, *values.get("exchange_rates", {})}
+    for code, what, place in _used(values, node):
         if code not in told:
             told.add(code)
             message = f"no exchange rate from {code} ({what}) to {currency}"
@@ -206,10 +156,82 @@ def _currencies(values: Values, node: Node, reader: Reader, currency: str) -> No
             reader.problem(place, "E210", message, remedy)
 
 
+def _used(values: Values, node: Node) -> Iterator[tuple[str, str, Node]]:
+    """Currencies of the file: each with what it is of, and where it stands."""
+    yield "USD", "prices of accelerators, space and network", at(node, "currency")
+    sites: MappingType[str, Site] = values.get("sites", {})
+    for site in sites.values():
+        site_node = at(at(node, "sites"), site.key)
+        contracts = at(site_node, "power" if given(site_node, "power") else "metro")
+        for number, power in enumerate(site.power):
+            place = item(contracts, number)
+            name = next((name for name in ("currency", *PRICES) if given(place, name)), "")
+            yield power.currency, f"power of {site.key}", at(place, name)
+    tenants: MappingType[str, Tenant] = values.get("tenants", {})
+    for t in tenants.values():
+        yield t.currency, f"invoices of {t.key}", at(at(at(node, "tenants"), t.key), "currency")
+    finance: Finance = values.get("finance") or Finance()
+    lists: list[tuple[Node, tuple[Contract | Asset | Facility, ...]]] = [
+        (at(node, "contracts"), values.get("contracts", ())),
+        (at(at(node, "finance"), "assets"), finance.assets),
+        (at(at(node, "finance"), "debt"), finance.debt),
+    ]
+    for where, records in lists:
+        for number, record in enumerate(records):
+            yield record.currency, record.key, at(item(where, number), "currency")
+    if (rental := values.get("rental")) is not None:
+        yield rental.currency, "rental", at(at(node, "rental"), "currency")
+
+
+def _power_prices(values: Values, node: Node, reader: Reader) -> None:
+    """Prices per kWh in the place of prices per MWh, and an order that is not that of cost."""
+    rates = {reader.currency: Decimal(1), **values.get("exchange_rates", {})}
+    sites: MappingType[str, Site] = values.get("sites", {})
+    for site in sites.values():
+        contracts = at(at(at(node, "sites"), site.key), "power")
+        prices: list[Decimal] = []
+        for number, power in enumerate(site.power):
+            if power.currency not in rates or "USD" not in rates:
+                return  # told already
+            price = power.price_per_mwh * rates[power.currency]
+            usd = price / rates["USD"]
+            prices.append(price)
+            if 0 < usd < 1 or usd > _MOST_USD_PER_MWH:
+                place = item(contracts, number)
+                name = next((name for name in PRICES if given(place, name)), "")
+                amount = f"{power.price_per_mwh} {power.currency}"
+                message = f"{amount} a MWh looks like a price per kWh"
+                if usd > 1:
+                    message = f"{amount} a MWh is {usd:,.0f} USD, too much for energy"
+                remedy = "Write a price per MWh: 89 for 0.089 a kWh; 0 for energy that is free."
+                reader.problem(at(place, name), "E111", message, remedy)
+        if prices != sorted(prices):
+            reader.note(
+                contracts,
+                f"sites.{site.key}.power: a later contract costs less than one before it. `plan` "
+                "draws from the cheapest first, not in the order of the file.",
+            )
+
+
+def _token_units(values: Values, node: Node, reader: Reader) -> None:
+    """Prices per token or per thousand in the place of prices per million."""
+    rates = {reader.currency: Decimal(1), **values.get("exchange_rates", {})}
+    if "USD" not in rates:
+        return
+    models: MappingType[str, Model] = values.get("models", {})
+    for model in models.values():
+        for name in ("input", "output"):
+            price: Decimal = getattr(model.price_per_mtok, name)
+            if 0 < price / rates["USD"] < _LEAST_USD_PER_MTOK:
+                place = at(at(at(node, "models"), model.key), "price_per_mtok")
+                message = f"{price} for a million tokens of {name} looks like a price per token"
+                remedy = "Write a price per million tokens: 0.10 for 0.0000001 a token."
+                reader.problem(at(place, name), "E111", message, remedy)
+
+
 CHECKS: dict[type[Any], Check] = {
-    PowerContract: _power_contract,
-    Pool: _pool,
-    Site: _site,
+    **SUPPLY_CHECKS,
+    **MONEY_CHECKS,
     TokenPrices: _token_prices,
     Model: _model,
     Tenant: _tenant,

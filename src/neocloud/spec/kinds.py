@@ -25,6 +25,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _BYTES = re.compile(r"([0-9]{1,15}) *([kKMG]i?B)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = (1990, 2100)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _UNITS = {None: 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9,
@@ -276,12 +277,17 @@ class Day(ScalarKind):
 
     def read_text(self, node: Scalar, name: str, reader: Reader) -> object:
         """The date."""
-        if _DAY.fullmatch(node.text):  # ISO 8601 has more forms, too easily something else
-            try:
-                return date.fromisoformat(node.text)
-            except ValueError:
-                pass
-        return reader.wrong(node, name, self.label)
+        if not _DAY.fullmatch(node.text):  # ISO 8601 has more forms, too easily something else
+            return reader.wrong(node, name, f"{self.label}: year, month, day")
+        try:
+            found = date.fromisoformat(node.text)
+        except ValueError:
+            message = f"{name} {node.text} is no day of the calendar"
+            return reader.problem(node, "E104", message, "Write year, month, day: 2026-01-31.")
+        if not _YEARS[0] <= found.year <= _YEARS[1]:
+            message = f"{name} {node.text} lies outside the years {_YEARS[0]} to {_YEARS[1]}"
+            return reader.problem(node, "E104", message, "Write year, month, day: 2026-01-31.")
+        return found
 
     def schema(self) -> dict[str, Any]:
         """A string that is a date."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from neocloud.catalog import Catalog
+from neocloud.spec.accelerators import AcceleratorEntry, CloudCatalog
 from neocloud.spec.checks import CHECKS
-from neocloud.spec.nodes import MAX_BYTES, parse_nodes
+from neocloud.spec.nodes import MAX_BYTES, Mapping, Node, parse_nodes
 from neocloud.spec.problems import Problem, SpecError
 from neocloud.spec.reader import Reader
 from neocloud.spec.records import Cloud
+from neocloud.spec.traces import TraceFile
 
 
 def load_cloud(path: Path, catalog: Catalog) -> Cloud:
@@ -56,7 +59,8 @@ def parse_cloud(text: str, name: str, catalog: Catalog, base: Path | None = None
     root, problems = parse_nodes(text, name)
     if root is None:
         raise SpecError(tuple(problems))
-    reader = Reader(name, root, catalog, base, CHECKS)
+    seen = _with_accelerators(root, name, catalog, base)
+    reader = Reader(name, root, seen, base, CHECKS)
     cloud = reader.record(Cloud, root, "the cloud", "")
     problems += reader.problems
     if problems:
@@ -66,15 +70,40 @@ def parse_cloud(text: str, name: str, catalog: Catalog, base: Path | None = None
         cloud,
         file=name,
         lines=MappingProxyType(reader.lines),
-        content_hash=_content_hash(text, cloud),
+        traces=MappingProxyType(reader.traces),
+        notes=reader.all_notes(),
+        content_hash=_content_hash(text, cloud, reader.traces),
     )
 
 
-def _content_hash(text: str, cloud: Cloud) -> str:
+def _with_accelerators(root: Node, name: str, catalog: Catalog, base: Path | None) -> Catalog:
+    """The catalog with the file's accelerators, which pools may name wherever they stand.
+
+    What is wrong with an accelerator is told when the whole file is read. Until then another one
+    stands for it, so that whoever names it makes no second mistake.
+    """
+    section = root.get("accelerators") if isinstance(root, Mapping) else None
+    if not isinstance(section, Mapping):
+        return catalog
+    reader = Reader(name, root, catalog, base, CHECKS)
+    added = {}
+    for key, node in section.items:
+        entry = reader.record(AcceleratorEntry, node, key.text, key.text, {"key": key.text})
+        if isinstance(entry, AcceleratorEntry):
+            added[key.text] = entry.accelerator(catalog)
+        elif key.text not in catalog.accelerators:
+            priced = (a for a in catalog.accelerators.values() if a.capex_usd.value is not None)
+            added[key.text] = replace(next(priced), key=key.text)
+    return CloudCatalog(catalog, MappingProxyType(added), {})
+
+
+def _content_hash(text: str, cloud: Cloud, traces: MappingType[str, TraceFile]) -> str:
     digest = hashlib.sha256(text.encode("utf-8"))
     for model in cloud.models.values():
         if model.config.endswith(".json"):  # those of the catalog are in the catalog's own hash
             digest.update(repr(model.architecture).encode("utf-8"))
+    for path in sorted(traces):
+        digest.update(f"{path}\0{traces[path].content_hash}\0".encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,14 +1,16 @@
 """A YAML text as a tree of texts with their places, within limits.
 
-PyYAML composes the nodes and nothing more: no object is ever built from the file, and a scalar
-stays text until the field that it belongs to reads it. So `no` is a name where a name is expected
-and 0.26 becomes an exact decimal. Anchors may be used; what they expand to is limited, so that a
-few lines cannot grow into gigabytes.
+PyYAML parses the text into events and does nothing more: no object is ever built from the file, and
+a scalar stays text until the field that it belongs to reads it. So `no` is a name where a name is
+expected and 0.26 becomes an exact decimal. Anchors may be used; what they expand to is limited, so
+that a few lines cannot grow into gigabytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -58,9 +60,13 @@ Node = Scalar | Sequence | Mapping
 
 
 class _TooLarge(Exception):  # noqa: N818  (a limit, not an error of the program)
-    def __init__(self, node: yaml.Node, message: str) -> None:
+    def __init__(self, line: int, column: int, message: str) -> None:
         super().__init__(message)
-        self.line, self.column = node.start_mark.line + 1, node.start_mark.column + 1
+        self.line, self.column = line, column
+
+
+_FAST = getattr(yaml, "CSafeLoader", None)
+"""PyYAML's binding of libyaml, some ten times faster, where it was built with it."""
 
 
 def parse_nodes(text: str, name: str) -> tuple[Node | None, list[Problem]]:
@@ -77,61 +83,134 @@ def parse_nodes(text: str, name: str) -> tuple[Node | None, list[Problem]]:
         return None, [
             Problem(name, 0, 0, "E100", f"the file is over {MAX_BYTES:,} bytes", "Split the cloud.")
         ]
+    if _FAST is not None:
+        try:
+            return _build(text, name, _FAST)
+        except (yaml.YAMLError, UnicodeEncodeError):
+            pass  # the parser in Python tells better what is wrong
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return _build(text, name, yaml.SafeLoader)
     except yaml.YAMLError as error:
         return None, [_syntax_problem(error, name, text)]
-    except RecursionError:
-        return None, [_limit_problem(name, 1, 1, f"the file is nested over {MAX_DEPTH} deep")]
+
+
+def _build(text: str, name: str, loader: type[Any]) -> tuple[Node | None, list[Problem]]:
+    builder = _Builder(name)
+    try:
+        root = builder.root(yaml.parse(text, Loader=loader))
+    except _TooLarge as limit:
+        problem = _limit_problem(name, limit.line, limit.column, str(limit))
+        return None, [*builder.problems, problem]
     if root is None:
         message = "the file is empty"
         return None, [Problem(name, 0, 0, "E106", message, "Run `neocloud init` for a start.")]
-    converter = _Converter(name)
-    try:
-        return converter.convert(root, 1), converter.problems
-    except _TooLarge as limit:
-        problem = _limit_problem(name, limit.line, limit.column, str(limit))
-        return None, [*converter.problems, problem]
+    return root, builder.problems
 
 
-class _Converter:
-    """Copies PyYAML's nodes into ours, counting and collecting duplicate keys."""
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """A node that has an anchor, with how many values it holds and how deep it is."""
+
+    node: Node
+    values: int
+    depth: int
+
+
+class _Builder:
+    """Makes nodes from the parser's events, counting and collecting duplicate keys.
+
+    Events come one by one, so that a text which is too deep or too large is given up on where it
+    becomes so. An alias is the very node of its anchor, and counts as many values as that.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.problems: list[Problem] = []
         self._count = 0
+        self._anchors: dict[str, _Anchored | None] = {}
+        """By name; None while the node is not complete."""
 
-    def convert(self, node: yaml.Node, depth: int) -> Node:
-        self._count += 1
-        if depth > MAX_DEPTH:
-            raise _TooLarge(node, f"the file is nested over {MAX_DEPTH} deep")
-        if self._count > MAX_NODES:
-            raise _TooLarge(node, f"the file has over {MAX_NODES:,} values, aliases expanded")
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
-        if isinstance(node, yaml.ScalarNode):
-            empty = node.style is None and node.value in ("", "~", "null", "Null", "NULL")
-            return Scalar(line, column, node.value, empty)
-        if isinstance(node, yaml.SequenceNode):
-            return Sequence(line, column, tuple(self.convert(n, depth + 1) for n in node.value))
-        assert isinstance(node, yaml.MappingNode), node
-        return Mapping(line, column, self._items(node, depth))
+    def root(self, events: Iterator[Any]) -> Node | None:
+        """The node of the only document, or None where there is none."""
+        found: Node | None = None
+        for event in events:
+            mark: Any = event.start_mark
+            if isinstance(event, yaml.DocumentStartEvent):
+                if found is not None:
+                    raise yaml.composer.ComposerError(
+                        "expected a single document in the stream", None,
+                        "but found another document", mark,
+                    )  # fmt: skip
+                found, _ = self._node(next(events), events, 1)
+        return found
 
-    def _items(self, node: yaml.MappingNode, depth: int) -> tuple[tuple[Scalar, Node], ...]:
+    def _node(self, event: Any, events: Iterator[Any], depth: int) -> tuple[Node, int]:
+        """The node that an event begins, and how deep it is."""
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, depth)
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        first, anchor = self._count, event.anchor
+        self._add_values(1, depth, line, column)
+        if anchor is not None:
+            self._anchors[anchor] = None
+        node: Node
+        below = 1
+        if isinstance(event, yaml.ScalarEvent):
+            empty = not event.style and event.value in ("", "~", "null", "Null", "NULL")
+            node = Scalar(line, column, event.value, empty)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            items: list[Node] = []
+            while not isinstance(inner := next(events), yaml.SequenceEndEvent):
+                item, deep = self._node(inner, events, depth + 1)
+                items.append(item)
+                below = max(below, deep + 1)
+            node = Sequence(line, column, tuple(items))
+        else:
+            pairs, below = self._pairs(events, depth)
+            node = Mapping(line, column, pairs)
+        if anchor is not None:
+            self._anchors[anchor] = _Anchored(node, self._count - first, below)
+        return node, below
+
+    def _pairs(
+        self, events: Iterator[Any], depth: int
+    ) -> tuple[tuple[tuple[Scalar, Node], ...], int]:
+        """Keys and values up to the end of a mapping, and how deep it is."""
         items: dict[str, tuple[Scalar, Node]] = {}
-        for key_node, value_node in node.value:
-            key = self.convert(key_node, depth + 1)
-            value = self.convert(value_node, depth + 1)
+        below = 1
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            key, key_deep = self._node(event, events, depth + 1)
+            value, value_deep = self._node(next(events), events, depth + 1)
+            below = max(below, key_deep + 1, value_deep + 1)
             if not isinstance(key, Scalar):
                 remedy = "Write the key as plain text."
                 self._add(key, "E107", "a key is a list or a mapping", remedy)
             elif key.text in items:
                 first = items[key.text][0].line
-                message = f"{key.text} stands twice; first in line {first}"
+                message = f"{key.text[:100]} stands twice; first in line {first}"
                 self._add(key, "E103", message, "Keep one of the two.")
             else:
                 items[key.text] = (key, value)
-        return tuple(items.values())
+        return tuple(items.values()), below
+
+    def _alias(self, event: Any, depth: int) -> tuple[Node, int]:
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        if event.anchor not in self._anchors:
+            what = f"found undefined alias {event.anchor!r}"
+            raise yaml.composer.ComposerError(None, None, what, event.start_mark)
+        known = self._anchors[event.anchor]
+        if known is None:
+            raise _TooLarge(line, column, f"{event.anchor} holds itself")
+        self._add_values(known.values, depth + known.depth - 1, line, column)
+        return known.node, known.depth
+
+    def _add_values(self, count: int, depth: int, line: int, column: int) -> None:
+        self._count += count
+        if depth > MAX_DEPTH:
+            raise _TooLarge(line, column, f"the file is nested over {MAX_DEPTH} deep")
+        if self._count > MAX_NODES:
+            message = f"the file has over {MAX_NODES:,} values, aliases expanded"
+            raise _TooLarge(line, column, message)
 
     def _add(self, node: Node, code: str, message: str, remedy: str) -> None:
         self.problems.append(Problem(self.name, node.line, node.column, code, message, remedy))

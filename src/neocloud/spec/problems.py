@@ -49,6 +49,15 @@ CODES: Mapping[str, Code] = {
         "underscores, a letter or digit first. Other texts take no control characters.",
     ),
     "E110": Code("Exactly one of several keys is needed", "Keep one of the keys in the message."),
+    "E111": Code(
+        "A value looks like one in another unit",
+        "Power is in MW, energy prices are per MWh, token prices per million tokens. If the value "
+        "is meant, the message says how to confirm it.",
+    ),
+    "E112": Code(
+        "Dates or amounts contradict each other",
+        "Change one of the two that the message names.",
+    ),
     "E201": Code("A model that the file does not declare", f"Look under `models`. {_NAMED}"),
     "E202": Code("A tenant that the file does not declare", f"Look under `tenants`. {_NAMED}"),
     "E203": Code("A site that the file does not declare", f"Look under `sites`. {_NAMED}"),
@@ -98,6 +107,19 @@ CODES: Mapping[str, Code] = {
         "A demand contradicts what its tenant may use",
         "Allow the tenant the model, or drop the demand.",
     ),
+    "E216": Code("A contract that the file does not declare", f"Look under `contracts`. {_NAMED}"),
+    "E217": Code(
+        "An asset that the file does not declare", f"Look under `finance.assets`. {_NAMED}"
+    ),
+    "E218": Code(
+        "A trace cannot be read",
+        "Give the path of a CSV or JSON lines file, relative to the cloud file, with a row for "
+        "each request: `arrival_s`, `input_tokens`, `output_tokens`.",
+    ),
+    "E219": Code(
+        "A provider that the catalog has no price of",
+        "Use a name of the catalog's list of rental prices.",
+    ),
 }
 """All codes. E1xx: the file on its own; E2xx: what it refers to. `docs/reference/errors.md` shows
 each with an example."""
@@ -129,6 +151,24 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         return f"{place}: {self.code} {self.message}. {self.remedy}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is no mistake but should be known.
+
+    Attributes:
+        file: name of the file as the user gave it.
+        line: line that it concerns, from 1.
+        message: what should be known, as sentences.
+    """
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
 
 
 class SpecError(Exception):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from neocloud.catalog import Catalog, nearest
-from neocloud.spec.fields import Described, described
+from neocloud.spec.fields import Described, described, not_used
 from neocloud.spec.kinds import BROKEN, Broken, sort_of
-from neocloud.spec.nodes import Mapping, Node, Scalar
-from neocloud.spec.problems import Problem
+from neocloud.spec.nodes import Mapping, Node, Scalar, Sequence
+from neocloud.spec.problems import Note, Problem
 from neocloud.spec.structures import Check
+from neocloud.spec.traces import TraceFile, TraceFileError, read_trace_file
 
-ANNOUNCED = ("contracts", "rental", "reservations")
-"""Sections that the design names and this version does not read: said plainly, not guessed."""
+_LONGEST_MESSAGE = 300
+_MOST_SEARCHED = 100
+"""Mistakes up to which the nearest right name is searched for: with thousands it takes minutes."""
 
 
 class Reader:
@@ -26,6 +29,8 @@ class Reader:
         base: folder that paths in the file start from.
         problems: what was found so far.
         lines: line of each path in the file, such as `sites.ashburn.pue`.
+        notes: what is no mistake but should be known.
+        traces: those that were read, by their path.
     """
 
     def __init__(
@@ -40,12 +45,18 @@ class Reader:
         self.base = base
         self.problems: list[Problem] = []
         self.lines: dict[str, int] = {}
+        self.notes: list[Note] = []
+        self.traces: dict[str, TraceFile] = {}
+        self._unused: dict[tuple[type[Any], str], list[tuple[Node, str]]] = {}
+        self._declared: dict[str, tuple[str, ...]] = {}
         self._file = file
         self._root = root
         self._checks = checks
 
     def problem(self, node: Node, code: str, message: str, remedy: str) -> Broken:
         """Put a problem on record; returns `BROKEN`, so that a kind can return it in turn."""
+        if len(message) > _LONGEST_MESSAGE:  # a text of the file may be as long as the file
+            message = f"{message[:_LONGEST_MESSAGE]} [...]"
         self.problems.append(Problem(self._file, node.line, node.column, code, message, remedy))
         return BROKEN
 
@@ -58,7 +69,7 @@ class Reader:
     ) -> Broken:
         """A name that is not among the known ones; the remedy gives the nearest."""
         names = tuple(known)
-        near = nearest(given, names)
+        near = nearest(given, names) if len(self.problems) < _MOST_SEARCHED else ()
         if near:
             remedy = f"Did you mean {' or '.join(near)}?"
         elif names:
@@ -72,11 +83,59 @@ class Reader:
         """Remember where a path stands."""
         self.lines[path] = node.line
 
+    def note(self, node: Node, message: str) -> None:
+        """Put on record what is no mistake but should be known."""
+        self.notes.append(Note(self._file, node.line, message))
+
+    def all_notes(self) -> tuple[Note, ...]:
+        """Notes in the order of the file; of fields that wait for their verb one a kind."""
+        found = list(self.notes)
+        for (record, name), places in self._unused.items():
+            field = next(field for field in described(record) if field.name == name)
+            node, place = places[0]
+            more = f" and {len(places) - 1:,} like it" if len(places) > 1 else ""
+            message = f"{place}{more}: {not_used(field.later)}"
+            found.append(Note(self._file, node.line, message))
+        return tuple(sorted(found, key=lambda note: note.line))
+
+    @cached_property
+    def currency(self) -> str:
+        """Currency of the cloud, for amounts that do not say theirs."""
+        found = self._root.get("currency") if isinstance(self._root, Mapping) else None
+        return found.text if isinstance(found, Scalar) and not found.empty else "USD"
+
+    def trace(self, node: Scalar) -> TraceFile | None:
+        """The trace whose path stands there; None, with a problem added, if it cannot be read."""
+        path = node.text
+        if path not in self.traces:
+            try:
+                self.traces[path] = read_trace_file(path, self.base)
+            except TraceFileError as error:
+                remedy = (
+                    "Give a CSV or JSON lines file with arrival_s, input_tokens, output_tokens."
+                )
+                self.problem(node, "E218", str(error), remedy)
+                return None
+        return self.traces[path]
+
     def declared(self, section: str) -> tuple[str, ...]:
-        """Names that a top-level section of the file declares; tenants default to one."""
-        found = self._root.get(section) if isinstance(self._root, Mapping) else None
+        """Names that a section of the file declares, such as `sites` or `finance.assets`.
+
+        A mapping declares its keys, a list the `name` of each item; tenants default to one.
+        """
+        if section not in self._declared:
+            self._declared[section] = self._names(section)
+        return self._declared[section]
+
+    def _names(self, section: str) -> tuple[str, ...]:
+        found: Node | None = self._root
+        for part in section.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
         if isinstance(found, Mapping):
             return tuple(key.text for key, _ in found.items)
+        if isinstance(found, Sequence):
+            named = [item.get("name") for item in found.items if isinstance(item, Mapping)]
+            return tuple(name.text for name in named if isinstance(name, Scalar))
         return ("default",) if section == "tenants" and found is None else ()
 
     def record(
@@ -112,6 +171,8 @@ class Reader:
                 self._unknown_key(key, name, fields)
                 continue
             field = fields[key.text]
+            if field.later:
+                self._unused.setdefault((record, field.name), []).append((key, place))
             read = field.kind.read(value, field.name, place, self)
             if read is not BROKEN:
                 found[field.attribute] = read
@@ -131,11 +192,7 @@ class Reader:
 
     def _unknown_key(self, key: Scalar, name: str, fields: dict[str, Described]) -> None:
         message = f"{name} has no field {key.text!r}"
-        if key.text in ANNOUNCED:
-            remedy = "This version does not read it yet: leave it out."
-            self.problem(key, "E105", message, remedy)
-        else:
-            self.unknown(key, "E105", message, key.text, fields)
+        self.unknown(key, "E105", message, key.text, fields)
 
 
 def default_of(record: type[Any], attribute: str) -> object:

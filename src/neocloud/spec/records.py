@@ -5,15 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
-from neocloud.catalog import Architecture
+from neocloud.catalog import Architecture, Catalog
+from neocloud.spec.accelerators import AcceleratorEntry, CloudCatalog
+from neocloud.spec.contracts import Contract, Rental, TenantLimits
+from neocloud.spec.demand import Demand, Network
 from neocloud.spec.fields import optional, required
+from neocloud.spec.finance import Billing, Finance
 from neocloud.spec.kinds import (
     Bytes,
     Choice,
     Currency,
+    Day,
     Money,
     Name,
     Number,
@@ -21,18 +27,19 @@ from neocloud.spec.kinds import (
     Text,
     Whole,
 )
+from neocloud.spec.power import SHARE, active_mw
+from neocloud.spec.problems import Note
 from neocloud.spec.references import (
     METRO,
-    SHAPE,
-    TRACE,
     Declared,
     Precision,
-    Shares,
 )
-from neocloud.spec.sites import SHARE, Site
-from neocloud.spec.structures import Either, ListOf, Section, Table, Values
+from neocloud.spec.sites import Site
+from neocloud.spec.structures import ListOf, Section, Table, Values
+from neocloud.spec.traces import TraceFile
 
 _PORT = "([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_ADDRESS = rf"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):{_PORT}"
 _MODEL = Declared("model", "models", "E201")
 _TENANT = Declared("tenant", "tenants", "E202")
 _SITE = Declared("site", "sites", "E203")
@@ -88,47 +95,18 @@ class Model:
         shown="the checkpoint's own",
         origin="a coarser format is another model in quality; it must be asked for",
     )  # fmt: skip
+    kv_precisions: tuple[str, ...] = optional(
+        ListOf(Choice(("bf16", "fp8"))), "Number formats of the KV cache that may be used.",
+        default=("bf16",), origin="a coarser format is another model in quality", later="plan",
+    )  # fmt: skip
+    min_sites: int = optional(
+        Whole(1, 1000), "Sites that must hold it at least.", "sites", default=1,
+        origin="assumption: one", later="plan",
+    )  # fmt: skip
     price_per_mtok: TokenPrices = required(Section(TokenPrices), "What tenants pay.")
     max_output_tokens: int = optional(
         Whole(1, 10_000_000), "Limit of an answer where the client sets none.", "tokens",
         default=4096, origin="assumption: bounds what one request may cost",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixedLengths:
-    """Requests that are all of one length."""
-
-    input_tokens: float = required(Number(1, 10_000_000), "Tokens of the prompt.", "tokens")
-    output_tokens: float = required(Number(1, 10_000_000), "Tokens of the answer.", "tokens")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """Requests of one tenant for one model."""
-
-    model: str = required(_MODEL, "Model that is asked for.")
-    tenant: str = optional(
-        _TENANT, "Who asks.", default="", shown="the only tenant",
-        origin="with several tenants it must be given",
-    )  # fmt: skip
-    metros: Mapping[str, float] = optional(
-        Shares(), "Where the users are: shares by metro that sum to 1, a list of metros in equal "
-        "shares, one metro, or `internet-users`: the 40 metros with most people online, by their "
-        "number.", default=None, shown="`internet-users`",
-        origin="GeoNames populations times the share of people online (World Bank)",
-    )  # fmt: skip
-    requests_per_s: float = required(
-        Number(above=0, maximum=10_000_000), "Requests, mean over the day.", "1/s"
-    )
-    shape: str = optional(
-        SHAPE, "How the rate moves over the day, in the users' local time: a daily shape of the "
-        "catalog.", default="flat", origin="assumption: no daily rhythm",
-    )  # fmt: skip
-    lengths: str | FixedLengths = optional(
-        Either(TRACE, Section(FixedLengths)),
-        "How long requests are: a trace of the catalog, or fixed lengths.", default="azure-conv",
-        origin="Azure LLM inference trace 2023, conversation: 1,155 tokens in, 211 out on average",
     )  # fmt: skip
 
 
@@ -148,6 +126,28 @@ class Tenant:
         ListOf(_MODEL), "Models that it may use.", default=None, shown="all",
         origin="no limit unless asked for",
     )  # fmt: skip
+    rate_limits: TenantLimits | None = optional(
+        Section(TenantLimits), "How much it may ask at once.", default=None, shown="no limit",
+        origin="no limit unless asked for", later="up",
+    )  # fmt: skip
+    budget_per_month: Decimal | None = optional(
+        Money(0, 10**12), "The most that it may spend in a month, in its currency.", "currency",
+        default=None, shown="no limit", origin="no limit unless asked for", later="up",
+    )  # fmt: skip
+    priority: str = optional(
+        Choice(("low", "normal", "high")), "Who is served first when not all can be.",
+        default="normal", origin="assumption: all alike", later="up",
+    )  # fmt: skip
+    carbon_limit_g_per_kwh: float | None = optional(
+        Number(above=0, maximum=2000, remedy="Write grams per kWh of power drawn: 200."),
+        "Sites whose power emits more may not serve it: a hard limit, on the energy that is "
+        "drawn in the hour.", "g/kWh", default=None, shown="no limit",
+        origin="no limit unless asked for", later="plan",
+    )  # fmt: skip
+    credit: str = optional(
+        Choice(("AAA", "AA", "A", "BBB", "BB", "B", "CCC", "unrated")), "Its credit rating.",
+        default="unrated", origin="nothing is known unless given", later="stress",
+    )  # fmt: skip
     currency: str = optional(
         Currency(), "Currency of its invoices.", default="", shown="the cloud's",
         origin="the cloud's currency",
@@ -166,7 +166,7 @@ class Gateway:
     """The front door that `neocloud up` opens."""
 
     listen: str = optional(
-        Pattern(rf"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):{_PORT}", "address as 127.0.0.1:8080"),
+        Pattern(_ADDRESS, "address as 127.0.0.1:8080"),
         "Address and port.", default="127.0.0.1:8080", origin="reachable from this machine only",
     )  # fmt: skip
     ledger: str = optional(
@@ -183,11 +183,39 @@ class Gateway:
         "bytes", default=4 * 2**20,
         origin="assumption: a million tokens of text are some 4 MiB",
     )  # fmt: skip
+    quotas: str | None = optional(
+        Pattern(rf"rediss?://[^\s/@]+(:{_PORT})?(/[0-9]{{1,3}})?", "store as redis://host:6379/0"),
+        "Store that several gateways share for limits and budgets; no password in it.",
+        default=None, shown="this process alone", origin="needs no server", later="up",
+    )  # fmt: skip
+    workers: int = optional(
+        Whole(1, 1024), "Processes that serve.", "processes", default=1,
+        origin="assumption: one core", later="up",
+    )  # fmt: skip
+    admin_listen: str | None = optional(
+        Pattern(_ADDRESS, "address as 127.0.0.1:8081"),
+        "Address and port of the admin API.", default=None, shown="none", origin="closed unless "
+        "asked for", later="up",
+    )  # fmt: skip
+    tls_certificate: str | None = optional(
+        Text(), "Path of the certificate chain.", default=None, shown="none: plain HTTP",
+        origin="a proxy may stand before it", later="up",
+    )  # fmt: skip
+    tls_key: str | None = optional(
+        Text(), "Path of the certificate's key.", default=None, shown="none: plain HTTP",
+        origin="a proxy may stand before it", later="up",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planning:
     """What the search over configurations looks at."""
+
+    day: date | None = optional(
+        Day(), "Day that the plan is for: contracts, pools and the power ladder count as they "
+        "stand then.", name="date", default=None,
+        shown="a day when all that the file declares is there", origin="assumption",
+    )  # fmt: skip
 
     tp: tuple[int, ...] = optional(
         ListOf(Whole(1, 1024)), "Degrees of tensor parallelism.", "accelerators",
@@ -204,24 +232,16 @@ class Planning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finance:
-    """What money costs."""
-
-    cost_of_capital: float = optional(
-        Number(0, 1, remedy=SHARE), "Yearly rate at which capital must be recovered.", "1/year",
-        default=0.10,
-        origin="CoreWeave's interest on average debt was about 11 % in 2025; later loans 6 to 9 %",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
     """A whole cloud as its file declares it, checked. Mappings keep the order of the file.
 
     Attributes:
         file: name of the file, for messages.
         lines: line of each path that stands in the file; see `where`.
-        content_hash: sixteen hex digits over the file and the configurations that it points to.
+        traces: those that the file points to, by their path.
+        notes: what is no mistake but should be known.
+        content_hash: sixteen hex digits over the file, and the configurations and traces that it
+            points to.
     """
 
     name: str = required(Name(), "Name of the cloud.")
@@ -244,6 +264,26 @@ class Cloud:
         Table(Tenant), "Tenants by id.", default=None, shown="one tenant, `default`",
         origin="a cloud for oneself",
     )  # fmt: skip
+    accelerators: Mapping[str, AcceleratorEntry] = optional(
+        Table(AcceleratorEntry), "Accelerators that the catalog has not, or has otherwise.",
+        make=lambda: MappingProxyType({}), shown="none", origin="the catalog's suffice",
+    )  # fmt: skip
+    network: Network = optional(
+        Section(Network), "The way to the users.", make=Network, shown="its defaults",
+        origin="see there",
+    )  # fmt: skip
+    contracts: tuple[Contract, ...] = optional(
+        ListOf(Section(Contract), unique=False), "What tenants have bound themselves to.",
+        default=(), shown="none", origin="assumption", later="stress",
+    )  # fmt: skip
+    rental: Rental | None = optional(
+        Section(Rental), "What may be rented from others.", default=None, shown="nothing",
+        origin="nothing is rented unless asked for", later="plan",
+    )  # fmt: skip
+    billing: Billing = optional(
+        Section(Billing), "Who sends the invoices.", make=Billing, shown="its defaults",
+        origin="see there", later="invoice",
+    )  # fmt: skip
     gateway: Gateway = optional(
         Section(Gateway), "The front door.", make=Gateway, shown="its defaults", origin="see there"
     )
@@ -255,6 +295,10 @@ class Cloud:
         Section(Finance), "What money costs.", make=Finance, shown="its defaults",
         origin="see there",
     )  # fmt: skip
+    traces: Mapping[str, TraceFile] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
+    notes: tuple[Note, ...] = field(default=(), compare=False, repr=False)
     file: str = field(default="cloud.yaml", compare=False)
     lines: Mapping[str, int] = field(
         default_factory=lambda: MappingProxyType({}), compare=False, repr=False
@@ -271,6 +315,17 @@ class Cloud:
                 return f"{self.file}:{self.lines[path]}"
             path = path.rpartition(".")[0]
         return self.file
+
+    def seen(self, catalog: Catalog) -> Catalog:
+        """The catalog with the accelerators and traces of this file."""
+        if isinstance(catalog, CloudCatalog) or not (self.accelerators or self.traces):
+            return catalog
+        added = {key: entry.accelerator(catalog) for key, entry in self.accelerators.items()}
+        return CloudCatalog(catalog, MappingProxyType(added), self.traces)
+
+    def active_mw(self, site: str) -> float | None:
+        """Active MW of a site on the plan's day; None where the file gives it no ladder."""
+        return active_mw(self.sites[site].power_ladder, self.planning.day)
 
     def rate(self, currency: str) -> Decimal:
         """Units of the cloud's currency for one unit of `currency`."""

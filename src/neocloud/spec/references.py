@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neocloud.catalog import PRECISIONS, Catalog
 from neocloud.spec.kinds import BROKEN, Kind, Name, Number, ScalarKind
 from neocloud.spec.nodes import Mapping, Node, Scalar, Sequence
+from neocloud.spec.traces import is_trace_path
 
 if TYPE_CHECKING:
     from neocloud.spec.reader import Reader
@@ -102,7 +103,56 @@ class MarketMetro(ScalarKind):
 
 ACCELERATOR = CatalogKey("accelerator", "E206", lambda catalog: catalog.accelerators)
 SHAPE = CatalogKey("daily shape", "E207", lambda catalog: catalog.shapes)
-TRACE = CatalogKey("trace", "E207", lambda catalog: catalog.trace_names())
+PROVIDER = CatalogKey(
+    "provider", "E219", lambda catalog: sorted({p.provider for p in catalog.rental_prices})
+)
+_TRACE = CatalogKey("trace", "E207", lambda catalog: catalog.trace_names())
+
+
+@dataclass(frozen=True, slots=True)
+class TracePath(ScalarKind):
+    """The path of a trace."""
+
+    @property
+    def label(self) -> str:
+        """What it names."""
+        return "path of a trace: .csv or .jsonl, or either with .gz"
+
+    def read_text(self, node: Scalar, name: str, reader: Reader) -> object:
+        """The path, once the file is read."""
+        if not is_trace_path(node.text):
+            return reader.wrong(node, name, self.label)
+        found = reader.trace(node)
+        if found is None:
+            return BROKEN
+        if not found.timed:
+            message = f"{node.text} does not say when requests arrived"
+            return reader.problem(node, "E218", message, "Add arrival_s, seconds from the first.")
+        return node.text
+
+    def schema(self) -> dict[str, Any]:
+        """A string."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class TraceName(ScalarKind):
+    """A trace of the catalog, or the path of one."""
+
+    @property
+    def label(self) -> str:
+        """Both."""
+        return "trace of the catalog, or path of one"
+
+    def read_text(self, node: Scalar, name: str, reader: Reader) -> object:
+        """The name or path."""
+        if not is_trace_path(node.text):
+            return _TRACE.read_text(node, name, reader)
+        return BROKEN if reader.trace(node) is None else node.text
+
+    def schema(self) -> dict[str, Any]:
+        """A string."""
+        return {"type": "string"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +253,15 @@ def internet_users(catalog: Catalog) -> MappingProxyType[str, float]:
 __all__ = [
     "ACCELERATOR",
     "METRO",
+    "PROVIDER",
     "SHAPE",
-    "TRACE",
     "CatalogKey",
     "Declared",
     "MarketMetro",
     "Name",
     "Precision",
     "Shares",
+    "TraceName",
+    "TracePath",
     "internet_users",
 ]

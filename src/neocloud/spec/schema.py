@@ -53,7 +53,7 @@ def _define(record: type[Any], definitions: dict[str, Any]) -> None:
 
 
 def _property(field: Described) -> dict[str, Any]:
-    parts = [field.meaning]
+    parts = [field.full_meaning]
     if field.unit:
         parts.append(f"Unit: {field.unit}.")
     if not field.required:

@@ -1,4 +1,4 @@
-"""What supplies a cloud: sites, their power contracts, their pools of accelerators."""
+"""What supplies a cloud: sites and their pools of accelerators."""
 # ruff: noqa: RUF009  (`required` and `optional` return `dataclasses.field`)
 
 from __future__ import annotations
@@ -9,56 +9,9 @@ from decimal import Decimal
 
 from neocloud.spec.fields import optional, required
 from neocloud.spec.kinds import Choice, Day, Money, Name, Number, Whole
+from neocloud.spec.power import SHARE, PowerContract, PowerStep
 from neocloud.spec.references import ACCELERATOR, MarketMetro
 from neocloud.spec.structures import ListOf, Section
-
-SHARE = "A share is a part of 1: write 0.8 for 80 %."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerContract:
-    """Power that a site may draw. A site's contracts stand in the order in which they are used."""
-
-    kind: str = optional(
-        Choice(("grid",)), "What supplies the power.", default="grid",
-        origin="the only kind that this version knows",
-    )  # fmt: skip
-    capacity_mw: float | None = optional(
-        Number(0, 5000, remedy="Write megawatts, not kilowatts."),
-        "The most that the whole site may draw under it, cooling included.", "MW",
-        default=None, shown="no limit", origin="assumption: the limit is the pools' own power",
-    )  # fmt: skip
-    usd_per_mwh: Decimal | None = optional(
-        Money(0, 5000, remedy="Write a price per MWh: 89 for 0.089 a kWh."),
-        "Price of energy in dollars; give this or `eur_per_mwh`.", "USD/MWh",
-        default=None, origin="one of the two prices must be given",
-    )  # fmt: skip
-    eur_per_mwh: Decimal | None = optional(
-        Money(0, 5000, remedy="Write a price per MWh: 91 for 0.091 a kWh."),
-        "Price of energy in euros; give this or `usd_per_mwh`.", "EUR/MWh",
-        default=None, origin="one of the two prices must be given",
-    )  # fmt: skip
-    take_or_pay: float = optional(
-        Number(0, 1, remedy=SHARE),
-        "Share of the capacity's energy that is paid whether drawn or not.",
-        default=0.0, origin="assumption: pay for what is drawn",
-    )  # fmt: skip
-    start: date | None = optional(
-        Day(), "First day of supply.", default=None, shown="supplied already",
-        origin="assumption",
-    )  # fmt: skip
-
-    @property
-    def price_per_mwh(self) -> Decimal:
-        """Price of energy in `currency`."""
-        price = self.usd_per_mwh if self.usd_per_mwh is not None else self.eur_per_mwh
-        assert price is not None, "checked when the file was read"
-        return price
-
-    @property
-    def currency(self) -> str:
-        """Currency of the price."""
-        return "USD" if self.usd_per_mwh is not None else "EUR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +30,37 @@ class Pool:
         default="vllm", origin="vLLM runs on both makers' accelerators",
     )  # fmt: skip
     ownership: str = optional(
-        Choice(("owned",)), "Who owns the nodes.", default="owned",
-        origin="the only kind that this version knows",
+        Choice(("owned", "leased")), "Who owns the nodes. Leased ones cost `lease_usd_per_hour` in "
+        "place of price and maintenance; space and power are the site's.", default="owned",
+        origin="the usual case",
+    )  # fmt: skip
+    lease_usd_per_hour: Decimal | None = optional(
+        Money(0, 1000, remedy="Write a price per accelerator-hour: 1.90."),
+        "Price of one leased accelerator, paid every hour of the lease.",
+        "USD/accelerator-hour", default=None, origin="`leased` needs it",
+    )  # fmt: skip
+    spare_nodes: int = optional(
+        Whole(0, 1_000_000), "Of the nodes, those that stand ready for others that fail: paid "
+        "for, never planned on.", "nodes", default=0,
+        origin="assumption: `availability` says all",
+    )  # fmt: skip
+    fabric_domain: int | None = optional(
+        Whole(1, 100_000), "Accelerators that share a scale-up fabric here, where fewer than the "
+        "accelerator allows.", "accelerators", default=None, shown="the accelerator's",
+        origin="catalog",
+    )  # fmt: skip
+    fabric: str | None = optional(
+        Choice(("infiniband", "roce", "ethernet")), "Network between the nodes.", default=None,
+        shown="not stated", origin="assumption: replicas stay within a node", later="plan",
+    )  # fmt: skip
+    scale_out_gbit_per_s: float | None = optional(
+        Number(1, 10_000, remedy="Write gigabits a second for each accelerator: 400."),
+        "Bandwidth of that network for each accelerator, one way.", "Gbit/s", default=None,
+        shown="not stated", origin="assumption: replicas stay within a node", later="plan",
+    )  # fmt: skip
+    start: date | None = optional(
+        Day(), "First day on which the nodes serve.", default=None, shown="there already",
+        origin="assumption",
     )  # fmt: skip
     capex_usd: Decimal | None = optional(
         Money(0, 10_000_000),
@@ -86,17 +68,17 @@ class Pool:
         "storage.", "USD", default=None, shown="the catalog's figure",
         origin="catalog: 49,500 for an H100, others by the ratio of their cost of owning",
     )  # fmt: skip
-    life_years: float = optional(
-        Number(1, 20), "Years over which the price is recovered.", "years",
-        default=5.0, origin="between CoreWeave's 6 years and Nebius' 4 (annual reports, 2025)",
+    life_years: float | None = optional(
+        Number(1, 20), "Years over which the price is recovered.", "years", default=None,
+        shown="`finance.life_years`", origin="see there",
     )  # fmt: skip
-    residual_share: float = optional(
+    residual_share: float | None = optional(
         Number(0, 1, remedy=SHARE), "Share of the price that the nodes are worth at the end.",
-        default=0.0, origin="assumption: the careful side",
+        default=None, shown="`finance.residual_share`", origin="see there",
     )  # fmt: skip
-    maintenance_share_per_year: float = optional(
+    maintenance_share_per_year: float | None = optional(
         Number(0, 1, remedy=SHARE), "Repairs, spares and support a year, as a share of the price.",
-        "1/year", default=0.03, origin="assumption: common for servers after warranty",
+        "1/year", default=None, shown="`finance.maintenance_share_per_year`", origin="see there",
     )  # fmt: skip
     availability: float = optional(
         Number(above=0, maximum=1, remedy=SHARE),
@@ -126,6 +108,20 @@ class Site:
         ListOf(Section(PowerContract), unique=False), "Contracts in the order in which they are "
         "used.", default=(), shown="one contract at the catalog's price of the metro",
         origin="catalog: EIA (industrial retail, 2023) or Ember (wholesale, 2024-09 to 2025-08)",
+    )  # fmt: skip
+    power_ladder: tuple[PowerStep, ...] = optional(
+        ListOf(Section(PowerStep), unique=False), "Megawatts that are reserved, contracted, "
+        "connected and active, by day; no plan draws more than is active.", default=(),
+        shown="all that the contracts give is active", origin="assumption",
+    )  # fmt: skip
+    cooling: str | None = optional(
+        Choice(("air", "liquid")), "How racks are cooled; where it is `air`, no pool may need "
+        "liquid.", default=None, shown="not stated", origin="assumption: as the nodes need",
+    )  # fmt: skip
+    rack_kw: float | None = optional(
+        Number(1, 2000, remedy="Write kilowatts: 130 for a rack of 130,000 W."),
+        "The most that a rack may draw: a node that draws more cannot stand there.", "kW",
+        default=None, shown="not stated", origin="assumption: as the nodes need",
     )  # fmt: skip
     network_usd_per_gb: Decimal = optional(
         Money(0, 10), "Price of traffic to and from the Internet.", "USD/GB",

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from neocloud.catalog import Catalog
-from neocloud.spec.problems import Problem
+from neocloud.spec.problems import Note, Problem
 from neocloud.spec.records import Cloud
 from neocloud.spec.sites import Pool, Site
 
@@ -35,6 +35,7 @@ class SiteSummary(msgspec.Struct, frozen=True, kw_only=True):
         pools: what stands there.
         full_power_kw: what the site draws with all nodes at their maximum, PUE included.
         contracted_kw: what its contracts allow; None where one of them has no limit.
+        active_kw: what is active on the plan's day; None where the file gives no power ladder.
         price_per_mwh: of its contracts in merit order, each with its currency: `91.0 EUR`.
     """
 
@@ -43,6 +44,7 @@ class SiteSummary(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[PoolSummary, ...]
     full_power_kw: float
     contracted_kw: float | None
+    active_kw: float | None
     price_per_mwh: tuple[str, ...]
 
 
@@ -74,18 +76,20 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of checking a file: a summary, or its mistakes."""
+    """What became of checking a file: a summary with notes, or its mistakes."""
 
     schema: str = SCHEMA
     file: str
     valid: bool
     problems: tuple[Problem, ...]
+    notes: tuple[Note, ...] = ()
     summary: Summary | None
 
 
 def summarise(cloud: Cloud, catalog: Catalog) -> Summary:
     """Sum up a checked cloud."""
-    sites = tuple(_site(site, catalog) for site in cloud.sites.values())
+    catalog = cloud.seen(catalog)
+    sites = tuple(_site(cloud, site, catalog) for site in cloud.sites.values())
     models = tuple(_model(cloud, key) for key in cloud.models)
     return Summary(
         cloud=cloud.name,
@@ -111,8 +115,9 @@ def _pool(pool: Pool, catalog: Catalog) -> PoolSummary:
     )
 
 
-def _site(site: Site, catalog: Catalog) -> SiteSummary:
+def _site(cloud: Cloud, site: Site, catalog: Catalog) -> SiteSummary:
     pools = tuple(_pool(pool, catalog) for pool in site.pools)
+    active_mw = cloud.active_mw(site.key)
     limits = [contract.capacity_mw for contract in site.power]
     return SiteSummary(
         site=site.key,
@@ -120,6 +125,7 @@ def _site(site: Site, catalog: Catalog) -> SiteSummary:
         pools=pools,
         full_power_kw=sum(pool.node_power_kw for pool in pools) * site.pue,
         contracted_kw=None if None in limits else sum(mw for mw in limits if mw is not None) * 1e3,
+        active_kw=None if active_mw is None else active_mw * 1e3,
         price_per_mwh=tuple(f"{_plain(c.price_per_mwh)} {c.currency}" for c in site.power),
     )
 

@@ -21,6 +21,7 @@ class Attention:
     kv_elements: int = 0
     kv_split: int = 1
     kv_stride: int = 1
+    recent_tokens: int = 0
     index_elements: int = 0
     state_elements: int = 0
     pair_flops: float = 0.0
@@ -77,6 +78,7 @@ def layer(attention: Attention, feed_forward: FeedForward, norms: int) -> LayerG
         kv_elements=attention.kv_elements,
         kv_split=attention.kv_split,
         kv_stride=attention.kv_stride,
+        recent_tokens=attention.recent_tokens,
         index_elements=attention.index_elements,
         state_elements=attention.state_elements,
         pair_flops=attention.pair_flops,
