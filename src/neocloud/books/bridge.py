@@ -66,11 +66,16 @@ def make_bridge(
     planned_held = [float(p.accelerators) for p in placements]
     hour = [_hour_cost(p) for p in placements]
     per_request = summary.input_tokens_per_request + summary.output_tokens_per_request
-    could = [p.max_requests_per_s / p.configuration.tp * per_request * 3600 for p in placements]
+    could = [
+        p.max_requests_per_s / p.configuration.accelerators * per_request * 3600 for p in placements
+    ]
     load = lengths.load(summary.percentile)
     metered_per_request = lengths.mean_input() + lengths.mean_output()
     could_now = [
-        capacity(cloud, catalog, p, load) / p.configuration.tp * metered_per_request * 3600
+        capacity(cloud, catalog, p, load)
+        / p.configuration.accelerators
+        * metered_per_request
+        * 3600
         for p in placements
     ]
     used = summary.utilisation

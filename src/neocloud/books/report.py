@@ -114,9 +114,9 @@ def planned_side(summary: ModelSummary, placements: Sequence[Placement]) -> Side
         shares = [point.busy for point in p.curve]
         for hour, rate in enumerate(p.requests_per_s_by_hour):
             replicas = p.replicas_by_hour[hour]
-            held += replicas * p.configuration.tp
+            held += replicas * p.configuration.accelerators
             share = float(np.interp(rate / max(replicas, 1), loads, shares))
-            busy += replicas * p.configuration.tp * share
+            busy += replicas * p.configuration.accelerators * share
     return Side(
         requests_per_s=summary.requests_per_day / 86_400.0,
         input_tokens_per_request=summary.input_tokens_per_request,

@@ -119,7 +119,8 @@ def replay_metered(
             for s in served
             if s.output_tokens > 1
         ),
-        busy_accelerator_s=placement.configuration.tp * math.fsum(run.busy_s for run in runs),
+        busy_accelerator_s=placement.configuration.accelerators
+        * math.fsum(run.busy_s for run in runs),
     )
 
 

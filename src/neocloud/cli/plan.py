@@ -167,6 +167,8 @@ def _show_rest(plan: Plan) -> None:
             f"Not used: {where}. They cost {significant(idle)} {plan.currency} an hour "
             "all the same."
         )
+    for skipped in plan.skipped:
+        click.echo(f"Left out: {skipped.site}/{skipped.pool}. {skipped.reason}")
     for b in plan.binding:
         click.echo(
             f"Binds: {b.limit} at {b.where}, {b.used:.4g} of {b.available:.4g} {b.unit} used."

@@ -32,7 +32,9 @@ from neocloud.perf import (
     show_default=True,
     help="Accelerators that share the model: tensor parallelism.",
 )
-@click.option("--precision", help="bf16, fp8 or mxfp4; the checkpoint's own unless given.")
+@click.option(
+    "--precision", help="bf16, fp8, fp4, mxfp4, int8, int4; the checkpoint's own unless given."
+)
 @click.option(
     "--isl",
     type=click.FloatRange(1, 1e7),
@@ -82,7 +84,7 @@ def command(
         configuration = Configuration(
             accelerator=accelerator,
             tp=tp,
-            precision=precision or architecture.checkpoint_precision,
+            precision=precision or architecture.published_precision,
             max_batch=max_batch or concurrency,
         )
         load = Load(input_tokens=isl, output_tokens=osl)
@@ -103,7 +105,7 @@ def _show(p: Prediction) -> None:
     right = "right"
     out.print(
         table(
-            f"{p.model} on {c.tp} x {c.accelerator}, {c.precision}, {p.concurrency} at once, "
+            f"{p.model} on {c.accelerators} x {c.accelerator}, {c.precision}, {p.concurrency} at once, "
             f"{p.load.input_tokens:g} in, {p.load.output_tokens:g} out",
             [("", ""), ("", right), ("", "")],
             [
@@ -132,10 +134,7 @@ def _show(p: Prediction) -> None:
             ],
         )
     )
-    click.echo(
-        "Constants come from measured operators and published ranges, not yet from a fit to\n"
-        "end-to-end results; docs/accuracy.md shows what they reach."
-    )
+    click.echo("docs/accuracy.md shows how near predictions come to measured results.")
 
 
 def _show_terms(title: str, t: StepTerms) -> None:

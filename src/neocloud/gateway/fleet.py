@@ -99,7 +99,7 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
             )
             holding = Holding(
                 accelerator=placement.accelerator,
-                accelerators=placement.configuration.tp,
+                accelerators=placement.configuration.accelerators,
                 pue=placement.pue,
                 placement=placement,
             )

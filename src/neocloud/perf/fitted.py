@@ -25,6 +25,28 @@ def shipped_fit() -> Fit:
     return msgspec.json.decode(_PATH.read_bytes(), type=Fit)
 
 
+class NoParametersError(ValueError):
+    """Nothing measured stands behind a kind of accelerator: it stays out of predictions."""
+
+
+def measured_generations(fit: Fit) -> frozenset[str]:
+    """Generations of accelerators that rows of the fit were measured on."""
+    return frozenset(
+        generation for levels in fit.factors.values() for generation in levels.get("generation", ())
+    )
+
+
+def require_measured(accelerator: Accelerator, fit: Fit | None = None) -> None:
+    """Raise `NoParametersError` where neither the kind nor its generation was measured."""
+    known = measured_generations(fit or shipped_fit())
+    if not accelerator.measured and accelerator.generation not in known:
+        raise NoParametersError(
+            f"{accelerator.key} cannot be predicted: no measured result stands behind it or any "
+            f"accelerator of its generation ({accelerator.generation}). Predictions exist for "
+            f"{', '.join(sorted(known))}."
+        )
+
+
 @cache
 def shipped_hash() -> str:
     """Sixteen hex digits over the shipped parameters, kept in plans."""
@@ -46,11 +68,12 @@ def step_numbers(
         fit: fitted parameters; None for the shipped ones.
 
     Raises:
+        NoParametersError: nothing measured stands behind the accelerator.
         ConfigurationError: the configuration cannot exist on this accelerator.
         MissingFigureError: a figure of the accelerator that is needed is not known.
     """
+    fit = fit or shipped_fit()
+    require_measured(accelerator, fit)
     check(architecture, accelerator, configuration)
-    constants = constants_of(
-        fit or shipped_fit(), levels_of(architecture, accelerator, configuration)
-    )
+    constants = constants_of(fit, levels_of(architecture, accelerator, configuration))
     return numbers_of(step_work(architecture, accelerator, configuration), constants)

@@ -1,3 +1,10 @@
+"""Look-ups on axes and in flat tables: plain functions that a compiler takes unchanged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
 def cell(axis: Any, count: int, value: float) -> tuple[int, float]:
     """Lower index and fraction of `value` on an ascending axis.
 

@@ -62,16 +62,17 @@ def _joined(memory: Array, compute: Array, smoothing: Array) -> Array:
 
 def kv_bytes(n: StepNumbers, decodes: Array, context: Array) -> Array:
     """Cache that one rank reads for the decoding sequences; windows bound what is read."""
-    mean = context / np.maximum(decodes, 1e-9)
-    windowed = n.kv_window_bytes_per_token * decodes * np.minimum(mean, n.window)
-    return n.kv_bytes_per_token * context + windowed + n.state_bytes * decodes
+    data = n.kv_bytes_per_token * context + n.state_bytes * decodes
+    data = data + n.kv_window_bytes_per_token * np.minimum(context, decodes * n.window)
+    return data + n.kv_recent_bytes_per_token * np.minimum(context, decodes * n.recent)
 
 
 def kv_flops(n: StepNumbers, decodes: Array, context: Array) -> Array:
     """FLOPs of decode attention."""
-    mean = context / np.maximum(decodes, 1e-9)
-    windowed = n.kv_window_flops_per_token * decodes * np.minimum(mean, n.window)
-    return (n.kv_flops_per_token * context + windowed) * n.tokens_per_sequence
+    flops = n.kv_flops_per_token * context
+    flops = flops + n.kv_window_flops_per_token * np.minimum(context, decodes * n.window)
+    flops = flops + n.kv_recent_flops_per_token * np.minimum(context, decodes * n.recent)
+    return flops * n.tokens_per_sequence
 
 
 def kv_seconds(n: StepNumbers, decodes: Array, context: Array) -> Array:
@@ -82,7 +83,8 @@ def kv_seconds(n: StepNumbers, decodes: Array, context: Array) -> Array:
 
 def prefill_flops(n: StepNumbers, prefill: Array, pairs: Array) -> Array:
     """FLOPs of prefill attention on one rank; a window bounds the pairs of each token."""
-    return n.pair_flops * pairs + n.pair_window_flops * np.minimum(pairs, prefill * n.window)
+    flops = n.pair_flops * pairs + n.pair_window_flops * np.minimum(pairs, prefill * n.window)
+    return flops + n.pair_recent_flops * np.minimum(pairs, prefill * n.recent)
 
 
 def prefill_attention_seconds(n: StepNumbers, prefill: Array, pairs: Array) -> Array:
@@ -93,7 +95,8 @@ def prefill_attention_seconds(n: StepNumbers, prefill: Array, pairs: Array) -> A
     pairs + P half / 2 of them would at the full rate. A layer with a window takes as long as one
     without would for a prompt twice the window.
     """
-    lost = prefill * n.prefill_half_tokens / 2.0 * (n.pair_flops + n.pair_window_flops)
+    each = n.pair_flops + n.pair_window_flops + n.pair_recent_flops
+    lost = prefill * n.prefill_half_tokens / 2.0 * each
     return (pairs > 0) * (prefill_flops(n, prefill, pairs) + lost) / n.attention_rate
 
 
@@ -126,14 +129,26 @@ def step_seconds(
     n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
 ) -> NDArray[np.float64]:
     """Seconds of a step. Never less than memory and compute need at the data sheet's peak."""
-    nothing = np.zeros(())
-    plain = paper_seconds(n, decodes, context, nothing, nothing)
-    whole = paper_seconds(n, decodes, context, prefill, pairs)
-    least = np.maximum(*roofline_seconds(n, decodes, context, prefill, pairs))
     seconds: NDArray[np.float64] = np.maximum(
-        n.decode_factor * plain + n.prefill_factor * (whole - plain), least
+        free_seconds(n, decodes, context, prefill, pairs),
+        np.maximum(*roofline_seconds(n, decodes, context, prefill, pairs)),
     )
     return seconds
+
+
+def free_seconds(
+    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
+) -> Array:
+    """The same as the factors have it, were there no roofline.
+
+    A step that only prefills costs what it would with a sequence that asks next to nothing, and
+    what its prompts add.
+    """
+    nothing = np.zeros(())
+    whole = paper_seconds(n, decodes, context, prefill, pairs)
+    least = np.where(prefill > 0, 1e-9, 0.0)
+    plain = paper_seconds(n, np.maximum(decodes, least), context, nothing, nothing)
+    return n.decode_factor * plain + n.prefill_factor * (whole - plain)
 
 
 def decode_seconds(n: StepNumbers, decodes: Array, context: Array) -> Array:
@@ -173,14 +188,14 @@ def step_joules(
     pairs: Array,
     seconds: Array,
 ) -> NDArray[np.float64]:
-    """Energy of a step of all ranks and their share of the hosts.
+    """Energy of a step of all ranks of a stage and their share of the hosts.
 
     Power is the empty step's plus a part in proportion to how busy memory and compute are, each
     against its peak; both at once cannot exceed one.
     """
     memory, compute = roofline_seconds(n, decodes, context, prefill, pairs)
-    busy = np.minimum(1.0, (memory + compute) / np.maximum(seconds, 1e-12))
-    joules: NDArray[np.float64] = (n.static_w + n.dynamic_w * busy) * n.group * seconds
+    busy = np.minimum(seconds, memory + compute)
+    joules: NDArray[np.float64] = (n.static_w * seconds + n.dynamic_w * busy) * n.group
     return joules
 
 

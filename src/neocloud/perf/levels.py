@@ -18,7 +18,9 @@ def kind_of(architecture: Architecture) -> str:
     layers = architecture.layers
     if any(g.attention is AttentionKind.LINEAR for g in layers):
         return "linear"
-    if any(g.decode_pair_flops != g.pair_flops or g.attention is AttentionKind.SPARSE for g in layers):
+    if any(
+        g.decode_pair_flops != g.pair_flops or g.attention is AttentionKind.SPARSE for g in layers
+    ):
         return "latent"
     return "moe" if any(g.experts for g in layers) else "dense"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from neocloud.catalog import Accelerator, Architecture, AttentionKind
 from neocloud.perf.checks import check
-from neocloud.perf.formats import BYTES_PER_KV, BYTES_PER_WEIGHT, layer_precisions
+from neocloud.perf.formats import BYTES_PER_KV, BYTES_PER_WEIGHT, STATE_BYTES, layer_precisions
 from neocloud.perf.records import Configuration, Memory
+from neocloud.perf.work import windows
 
 _ACTIVATION_BYTES_PER_TOKEN_AND_HIDDEN = 16.0
 """Live hidden-sized tensors of one layer in bf16 (residual, norm, q/k/v, gate and up, output):
@@ -21,41 +22,47 @@ def weight_bytes(architecture: Architecture, configuration: Configuration) -> fl
     """Weights that one accelerator holds.
 
     Attention weights lie over tp and are repeated on each rank of attention data parallelism;
-    feed-forward weights lie over both. Stages hold equal shares; embedding and head one stage's.
+    feed-forward weights lie over both; norms are everywhere. Stages hold equal shares; embedding
+    and head one stage's.
     """
     c = configuration
     dense_format, expert_format = layer_precisions(architecture, c.precision)
     dense, expert = BYTES_PER_WEIGHT[dense_format], BYTES_PER_WEIGHT[expert_format]
+    plain = BYTES_PER_WEIGHT[architecture.head_precision]
     layers = architecture.layers
     attention = sum(g.count * g.attention_parameters for g in layers) * dense
     shared = sum(g.count * g.dense_parameters for g in layers) * dense
     routed = sum(g.count * g.experts * g.expert_parameters for g in layers) * expert
+    norms = sum(g.count * g.norm_parameters for g in layers) * plain
     ends = architecture.embedding_parameters
     if not architecture.tied:
         ends += architecture.head_parameters
     group = c.tp * c.attention_dp
-    inside = attention / c.tp + (shared + routed) / group
+    inside = attention / c.tp + (shared + routed) / group + norms
     drafted = architecture.mtp_parameters * expert / group if c.drafts else 0.0
-    return inside / c.pp + ends * BYTES_PER_WEIGHT["bf16"] / c.tp + drafted
+    last = ends * plain / c.tp + architecture.norm_parameters * plain
+    return inside / c.pp + last + drafted
 
 
 def kept_bytes(architecture: Architecture, configuration: Configuration) -> tuple[float, float]:
     """(Cache bytes of one token, bytes of one sequence whatever its length) on one accelerator.
 
-    Sliding layers keep at most their window, linear layers a state. A model with windows only is
-    counted by the token within the window.
+    Sliding layers keep at most their window, linear layers a state, compressed attention one entry
+    for several tokens and the last ones whole. A model with windows only is counted by the token
+    within the window. `neocloud.catalog.costs` counts the same for the whole model.
     """
     c = configuration
     number = BYTES_PER_KV[c.kv_precision]
     token = sequence = 0.0
     for g in architecture.layers:
-        one = g.count / c.pp * g.kv_elements / min(c.tp, g.kv_split) / g.kv_stride * number
-        token += g.count / c.pp * g.index_elements * number
-        sequence += g.count / c.pp * g.state_elements / c.tp * 2.0
+        here = g.count / c.pp
+        entry = here * g.kv_elements / min(c.tp, g.kv_split) * number
+        token += here * g.index_elements * number
+        sequence += here * g.state_elements / c.tp * STATE_BYTES + entry * g.recent_tokens
         if g.attention is AttentionKind.SLIDING:
-            sequence += one * g.window
+            sequence += entry * g.window
         else:
-            token += one
+            token += entry / g.kv_stride
     return token, sequence
 
 
@@ -79,8 +86,8 @@ def memory(
     reserve = _GRAPHS_BYTES + (_COLLECTIVE_BYTES if c.accelerators > 1 else 0.0)
     token, sequence = kept_bytes(architecture, c)
     left = capacity * c.memory_share - weights - activations - reserve
-    window = max((g.window for g in architecture.layers), default=0)
-    per_token = token or sequence / max(window, 1)
+    widest = max(windows(architecture), default=1)
+    per_token = token or sequence / widest
     sequences = sequence * c.max_batch / (c.attention_dp * c.pp) if token else 0.0
     if token:
         # Windows and states of a full batch; at most half of what is left, so that long batches
@@ -95,4 +102,5 @@ def memory(
         kv_cache=left,
         kv_bytes_per_token=per_token,
         kv_tokens=blocks * c.block_tokens,
+        replica_kv_tokens=blocks * c.block_tokens * c.attention_dp,
     )

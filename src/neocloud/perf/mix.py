@@ -1,12 +1,15 @@
 """The mix of steps in a steady state: without a prompt, with one, with several.
 
-In every step each of B generating sequences gives one token, and a request gives O of them. So
-B / O requests end in a step on average and as many prompts come in, whatever a step takes. They
-come independently: their number in a step is Poisson, and their tokens have its compound mean and
-variance. The mean over that distribution is taken at three points (no prompt, and two that have the
-mean and variance of the rest). A step's time bends with its tokens, so this is more than the time
-of a step with the mean number of tokens: several prompts that share a step cost more together than
-one by one.
+In every step each of a rank's B generating sequences gains a tokens, and a request gives O of them.
+So B a / O requests end in a step on average and as many prompts come in, whatever a step takes.
+They come independently: their number in a step is Poisson, and their tokens have its compound mean
+and variance. The mean over that distribution is taken at three points (no prompt, and two that have
+the mean and variance of the rest). A step's time bends with its tokens, so this is more than the
+time of a step with the mean number of tokens: several prompts that share a step cost more together
+than one by one.
+
+Ranks of one replica step together, so each also waits for the others' prompts: what a prompt adds
+counts d^x times for d ranks, as in `closed_loop`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ Array = Any
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Steps of a replica on which `batch` sequences generate, seconds and joules.
+    """Steps of a rank on which `batch` sequences generate, seconds and joules.
 
     Attributes:
         plain: time of a step without a prompt.
@@ -34,7 +37,7 @@ class Mix:
         prompt: time that one prompt adds to steps, mean.
         share: of the time, what prompts add to steps.
         busy_with_prompt: of the time, what steps with a prompt take.
-        joules: mean energy of a step.
+        joules: mean energy of a step, all ranks of a stage.
         room: share of the tokens a step may carry that are carried on average.
     """
 
@@ -50,13 +53,22 @@ class Mix:
 
 def decode_seconds(n: StepNumbers, load: Load, batch: Array) -> Array:
     """Seconds of a step that only generates, for `batch` sequences."""
-    nothing = np.zeros_like(np.asarray(batch, dtype=float))
-    return kernels.step_seconds(n, batch, batch * load.context, nothing, nothing)
+    return kernels.decode_seconds(n, batch, batch * load.context)
 
 
-def chunks_of(prompt: float, batch: Array, batch_tokens: Array) -> Array:
+def prompt_space(n: StepNumbers, batch: Array, batch_tokens: Array) -> Array:
+    """Prompt tokens that a step can carry beside `batch` sequences."""
+    return np.maximum(batch_tokens - batch * n.tokens_per_sequence, 1.0)
+
+
+def chunks_of(n: StepNumbers, prompt: float, batch: Array, batch_tokens: Array) -> Array:
     """Equal pieces that a prompt is cut into so that each fits a step beside `batch` others."""
-    return np.ceil(prompt / np.maximum(batch_tokens - batch, 1.0))
+    return np.ceil(prompt / prompt_space(n, batch, batch_tokens))
+
+
+def coupling(n: StepNumbers) -> Array:
+    """How much of a prompt's time a rank waits, its own and the other ranks' together, over it."""
+    return (n.ranks * n.stages) ** n.waiting
 
 
 def mix_of_steps(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) -> Mix:
@@ -65,13 +77,13 @@ def mix_of_steps(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) 
     Args:
         n: numbers of one configuration, or of n as columns (n, 1).
         load: lengths of the requests.
-        batch: mean decode batch, above 0; broadcasts against the columns.
+        batch: mean decode batch of a rank, above 0; broadcasts against the columns.
         batch_tokens: tokens that one step may carry.
     """
-    space = np.maximum(batch_tokens - batch, 1.0)
-    chunks = chunks_of(load.input_tokens, batch, batch_tokens)
+    space = prompt_space(n, batch, batch_tokens)
+    chunks = chunks_of(n, load.input_tokens, batch, batch_tokens)
     piece = load.input_tokens / chunks
-    prompts = batch / load.output_tokens
+    prompts = batch * n.accepted / load.output_tokens
     pieces = prompts * chunks
     some = -np.expm1(-pieces)
     mean = pieces * piece / some
@@ -87,10 +99,11 @@ def mix_of_steps(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) 
     carried = (1.0 - weight) * low + weight * high
     some = np.minimum(1.0, pieces * piece / carried)
     plain = decode_seconds(n, load, batch)
+    nothing = np.zeros_like(plain)
     moments = [
-        (1.0 - some, *_step(n, load, batch, np.zeros_like(plain), plain)),
-        (some * (1.0 - weight), *_step(n, load, batch, low, None)),
-        (some * weight, *_step(n, load, batch, high, None)),
+        (1.0 - some, plain, _joules(n, load, batch, nothing, plain)),
+        (some * (1.0 - weight), *_step(n, load, batch, low, plain)),
+        (some * weight, *_step(n, load, batch, high, plain)),
     ]
     average = sum(share * seconds for share, seconds, _ in moments)
     return Mix(
@@ -101,17 +114,26 @@ def mix_of_steps(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) 
         share=1.0 - plain / average,
         busy_with_prompt=1.0 - (1.0 - some) * plain / average,
         joules=sum(share * joules for share, _, joules in moments),
-        room=(batch + prompts * load.input_tokens) / batch_tokens,
+        room=(batch * n.tokens_per_sequence + prompts * load.input_tokens) / batch_tokens,
     )
 
 
 def _step(
-    n: StepNumbers, load: Load, batch: Array, tokens: Array, seconds: Array | None
+    n: StepNumbers, load: Load, batch: Array, tokens: Array, plain: Array
 ) -> tuple[Array, Array]:
     """Seconds and joules of a step with `tokens` prompt tokens."""
+    seconds = kernels.step_seconds(n, batch, batch * load.context, tokens, _pairs(load, tokens))
+    admitted = tokens / load.input_tokens * n.host_prompt_s
+    seconds = plain + (seconds - plain + admitted) * coupling(n)
+    return seconds, _joules(n, load, batch, tokens, seconds)
+
+
+def _joules(n: StepNumbers, load: Load, batch: Array, tokens: Array, seconds: Array) -> Array:
+    return kernels.step_joules(
+        n, batch, batch * load.context, tokens, _pairs(load, tokens), seconds
+    )
+
+
+def _pairs(load: Load, tokens: Array) -> Array:
     # A token attends to half of its prompt on average; those of long prompts are more.
-    pairs = tokens * (load.input_tokens * (1.0 + load.input_cv2) + 1.0) / 2.0
-    context = batch * load.context
-    if seconds is None:
-        seconds = kernels.step_seconds(n, batch, context, tokens, pairs)
-    return seconds, kernels.step_joules(n, batch, context, tokens, pairs, seconds)
+    return tokens * (load.input_tokens * (1.0 + load.input_cv2) + 1.0) / 2.0

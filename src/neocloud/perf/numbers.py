@@ -33,12 +33,17 @@ class StepNumbers:
     """Layers that read all of the past."""
     kv_window_bytes_per_token: Value
     window: Value
+    kv_recent_bytes_per_token: Value
+    """Layers that read at most the last `recent` tokens, of models with two windows."""
+    recent: Value
     state_bytes: Value
     kv_flops_per_token: Value
     kv_window_flops_per_token: Value
+    kv_recent_flops_per_token: Value
     pair_flops: Value
     """Of one (query, key) pair in the layers that see all of the past."""
     pair_window_flops: Value
+    pair_recent_flops: Value
     layers: Value
     tp: Value
     ranks: Value
@@ -119,11 +124,15 @@ def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
         kv_bytes_per_token=w.kv_bytes_per_token,
         kv_window_bytes_per_token=w.kv_window_bytes_per_token,
         window=w.window,
+        kv_recent_bytes_per_token=w.kv_recent_bytes_per_token,
+        recent=w.recent,
         state_bytes=w.state_bytes,
         kv_flops_per_token=w.kv_flops_per_token,
         kv_window_flops_per_token=w.kv_window_flops_per_token,
+        kv_recent_flops_per_token=w.kv_recent_flops_per_token,
         pair_flops=w.pair_flops,
         pair_window_flops=w.pair_window_flops,
+        pair_recent_flops=w.pair_recent_flops,
         layers=w.layers,
         tp=w.tp,
         ranks=w.ranks,

@@ -21,8 +21,9 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         kv_precision: number format of the KV cache: `bf16` or `fp8`.
         engine: `vllm`, `sglang`, `trtllm`, `atom`.
         drafts: tokens drafted for each sequence and step (multi-token prediction).
-        max_batch: sequences that may run at once (vLLM `--max-num-seqs`).
-        batch_tokens: tokens that one step may carry (vLLM `--max-num-batched-tokens`).
+        max_batch: sequences that may run at once on the replica (vLLM `--max-num-seqs`, times
+            attention_dp).
+        batch_tokens: tokens that one step of a rank may carry (vLLM `--max-num-batched-tokens`).
         block_tokens: tokens of one KV block (vLLM `--block-size`).
         memory_share: part of the memory the engine may use (vLLM `--gpu-memory-utilization`).
     """
@@ -59,7 +60,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What is left for the KV cache; negative if the model does not fit."""
     kv_bytes_per_token: float
     kv_tokens: int
-    """Tokens that the KV cache of the replica holds; 0 if the model does not fit."""
+    """Tokens of one attention rank that the KV cache holds; 0 if the model does not fit. A replica
+    without attention data parallelism has one such rank, whatever its stages."""
+    replica_kv_tokens: int
+    """Tokens that the KV cache of the replica holds."""
 
     @property
     def fits(self) -> bool:
@@ -169,25 +173,46 @@ class PrefillAttention(msgspec.Struct, frozen=True, kw_only=True):
     flops_per_pair: float
     flops_per_window_pair: float
     window: float
+    flops_per_recent_pair: float
+    recent: float
     flops_per_s: float
+    """Reached in long prompts."""
+    peak_flops: float
+    """Of the data sheet."""
     half_tokens: float
-    watts: float
-    """Power of the replica in a step that uses neither memory nor compute."""
-    joules_per_flop: float
-    """What one rank's FLOPs add to that, over all ranks."""
+
+
+class StepPower(msgspec.Struct, frozen=True, kw_only=True):
+    """Power of the whole replica in a step, its share of the hosts included, watts."""
+
+    static_w: float
+    """In a step that uses neither memory nor compute."""
+    dynamic_w: float
+    """What memory or compute that is busy all the time adds."""
 
 
 class StepTableData(msgspec.Struct, frozen=True, kw_only=True):
     """A `StepTable` laid down: axes, values, and what they leave out.
 
-    `seconds` and `joules` are flat, of shape (decode_batch, mean context, prefill tokens), of the
-    whole replica, without prefill attention.
+    `seconds`, `memory_s` and `compute_s` are flat, of shape (decode_batch, mean context, prefill
+    tokens), without prefill attention: a rank's step as the model has it, and what its bytes and
+    FLOPs take at the data sheet's peaks. Decode batches are the replica's, prefill tokens a rank's.
     """
 
     decode_batch: tuple[float, ...]
     mean_context: tuple[float, ...]
     prefill_tokens: tuple[float, ...]
     seconds: tuple[float, ...]
-    joules: tuple[float, ...]
+    memory_s: tuple[float, ...]
+    compute_s: tuple[float, ...]
     attention: PrefillAttention
+    power: StepPower
+    accepted: float
+    """Tokens that a sequence gains in a step of the engine."""
+    prompt_s: float
+    """What a step with a prompt takes beyond the table: its admission."""
+    prompt_weight: float
+    """Time that a prompt adds to the replica's steps over what it adds to its rank's."""
+    prompt_work: float
+    """Share of the replica's accelerators that work on a prompt."""
     idle_watts: float

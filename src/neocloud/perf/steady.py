@@ -1,8 +1,8 @@
-"""Steady state of one replica under load: open loop (a rate) and closed loop (a concurrency).
+"""Steady state of one replica under an open loop: requests come at a rate, at random.
 
-With B sequences generating on average, everything follows from B and nothing is left to iterate: a
-request's time per token is the mean step S(B) of `mix`, its decoding takes D = O S, the rate is
-B / D.
+A replica is ranks x stages alike, with an equal share of its sequences each. With B sequences
+generating on one on average, everything follows from B and nothing is left to iterate: a request
+gains a tokens in the mean step S(B) of `mix`, its decoding takes D = O S / a, the rate is B / D.
 
 Percentiles. Let s be the share of time spent on prompts, g = 1 / (1 - s), e the elasticity of the
 plain step's time to the batch, c = 1 - e, v the squared coefficient of variation of prompts. An
@@ -33,11 +33,10 @@ from typing import Any
 import numpy as np
 
 from neocloud.perf import kernels
-from neocloud.perf.mix import Mix, chunks_of, decode_seconds, mix_of_steps
+from neocloud.perf.mix import Mix, chunks_of, decode_seconds, mix_of_steps, prompt_space
 from neocloud.perf.numbers import StepNumbers
 from neocloud.perf.records import Load, Steady
 
-_CLOSED_ROUNDS = 40
 _MOST_ROOM = 0.9
 """Of the tokens that a step may carry. With more on average prompts queue for places in steps, and
 the formulas for the first token, which know no such queue, do not hold."""
@@ -49,11 +48,11 @@ def _prompt_seconds(
     n: StepNumbers, load: Load, batch: Array, prompt: float, batch_tokens: Array
 ) -> Array:
     """Seconds that a prompt of `prompt` tokens adds to steps that it has for itself."""
-    chunks = chunks_of(prompt, batch, batch_tokens)
+    chunks = chunks_of(n, prompt, batch, batch_tokens)
     tokens = prompt / chunks
     pairs = kernels.causal_pairs(prompt) / chunks
     together = kernels.step_seconds(n, batch, batch * load.context, tokens, pairs)
-    return chunks * (together - decode_seconds(n, load, batch))
+    return chunks * (together - decode_seconds(n, load, batch)) + n.host_prompt_s
 
 
 def _first_token(
@@ -61,19 +60,19 @@ def _first_token(
 ) -> Array:
     """Seconds from admission to first token with nobody else's prompt in the way."""
     # The prompt's own steps carry the others' tokens too; with nobody there a step is only its own.
-    chunks = chunks_of(prompt, batch, batch_tokens)
+    chunks = chunks_of(n, prompt, batch, batch_tokens)
     own = _prompt_seconds(n, load, batch, prompt, batch_tokens)
     return n.first_token_s + chunks * decode_seconds(n, load, batch) + own
 
 
 def _one_more(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) -> Array:
     """Seconds that a prompt adds to a step that has one already."""
-    tokens = np.minimum(load.input_tokens, np.maximum(batch_tokens - batch, 1.0))
+    tokens = np.minimum(load.input_tokens, prompt_space(n, batch, batch_tokens))
     pairs = kernels.causal_pairs(tokens)
     context = batch * load.context
     two = kernels.step_seconds(n, batch, context, 2.0 * tokens, 2.0 * pairs)
     one = kernels.step_seconds(n, batch, context, tokens, pairs)
-    return (two - one) * load.input_tokens / tokens
+    return (two - one) * load.input_tokens / tokens + n.host_prompt_s
 
 
 def at_batch(
@@ -86,50 +85,53 @@ def at_batch(
     kv_tokens: Array,
     percentile: float,
 ) -> Steady:
-    """Steady state, open loop, in which `batch` sequences generate on average.
+    """Steady state, open loop, in which `batch` sequences of a replica generate on average.
 
     Args:
         n: numbers of one configuration, or of n as columns (n, 1).
         load: lengths of the requests.
-        batch: mean decode batch, above 0; broadcasts against the columns.
-        batch_tokens: tokens that one step may carry.
-        max_batch: sequences that may run at once.
-        kv_tokens: tokens that the KV cache holds.
+        batch: mean decode batch of the replica, above 0; broadcasts against the columns.
+        batch_tokens: tokens that one step of a rank may carry.
+        max_batch: sequences that may run at once on the replica.
+        kv_tokens: tokens that the KV cache of the replica holds.
         percentile: of the latencies, 0 to 100.
     """
-    mix = mix_of_steps(n, load, batch, batch_tokens)
+    ranks = n.ranks * n.stages
+    own = batch / ranks
+    mix = mix_of_steps(n, load, own, batch_tokens)
     z = NormalDist().inv_cdf(percentile / 100.0)
-    spread = _spread(n, load, batch, mix)
-    tpot = mix.mean * (1.0 + spread.more)
-    rate = batch / (load.output_tokens * tpot)
+    spread = _spread(n, load, own, mix)
+    tpot = mix.mean / n.accepted * (1.0 + spread.more)
+    rate = own / (load.output_tokens * tpot)
     slow = tpot * np.exp(z * spread.stay - np.square(spread.stay) / 2.0)
-    running = -np.expm1(-(batch + rate * (n.first_token_s + mix.mean + mix.prompt)))
+    running = -np.expm1(-n.ranks * (own + rate * (n.first_token_s + mix.mean + mix.prompt)))
     caught = running * mix.square / (2.0 * mix.mean)
     # A prompt in several chunks keeps those behind it waiting for all of its steps.
-    chunks = chunks_of(load.input_tokens, batch, batch_tokens)
-    others = 2.0 * caught * rate * _one_more(n, load, batch, batch_tokens) * chunks
-    ttft = _first_token(n, load, batch, load.input_tokens, batch_tokens) + caught + others
-    needed = batch + z * spread.batch
+    chunks = chunks_of(n, load.input_tokens, own, batch_tokens)
+    others = 2.0 * caught * rate * _one_more(n, load, own, batch_tokens) * chunks
+    ttft = _first_token(n, load, own, load.input_tokens, batch_tokens) + caught + others
+    needed = own + z * spread.batch
     wait = caught + others
-    crowd = np.maximum(needed, batch)
+    crowd = np.maximum(needed, own)
     usual = _first_token(n, load, crowd, load.input_tokens, batch_tokens)
     longer = _first_token(n, load, crowd, load.long_input, batch_tokens) - usual
     # Long prompts and long waits come independently: their excesses add as squares.
     slow_ttft = usual + wait + np.hypot(longer, _tail(mix, wait, percentile) - wait)
-    inside = batch + rate * (ttft - n.first_token_s)
-    busy = -np.expm1(-inside)
+    inside = own + rate * (ttft - n.first_token_s)
+    busy = -np.expm1(-n.ranks * inside)
+    idle = n.idle_w * n.group
     return Steady(
-        requests_per_s=rate,
-        concurrency=inside,
+        requests_per_s=rate * ranks,
+        concurrency=inside * ranks,
         decode_batch=batch,
         ttft_s=ttft,
         ttft_s_at_percentile=np.maximum(slow_ttft, ttft),
         tpot_s=tpot,
         tpot_s_at_percentile=slow,
         busy=busy,
-        watts=busy * mix.joules / mix.mean + (1.0 - busy) * n.idle_w * n.tp,
-        fits=(needed <= max_batch)
-        & (needed * load.context <= kv_tokens)
+        watts=n.stages * (busy * mix.joules / mix.mean + (1.0 - busy) * idle),
+        fits=(needed * ranks <= max_batch)
+        & (needed * ranks * load.context <= kv_tokens)
         & (mix.room <= _MOST_ROOM),
     )
 
@@ -174,46 +176,4 @@ def _spread(n: StepNumbers, load: Load, batch: Array, mix: Mix) -> _Spread:
         batch=np.sqrt(batch * of_batch),
         stay=np.sqrt(of_stay / batch),
         more=np.minimum(e * c * of_batch / batch, 1.0),
-    )
-
-
-def at_concurrency(
-    n: StepNumbers,
-    load: Load,
-    concurrency: Array,
-    *,
-    batch_tokens: Array,
-    max_batch: Array,
-    kv_tokens: Array,
-) -> Steady:
-    """Steady state, closed loop: `concurrency` requests are always inside.
-
-    Each client sends its next request when its last is answered: when a step ends, and the next has
-    begun before the request is there. So it waits for a whole step, then shares its own with those
-    whose last was answered by the same step. Requests beyond what the batch limit or the KV cache
-    holds wait for a place.
-    """
-    room = np.minimum(max_batch, kv_tokens / load.context)
-    inside = np.minimum(concurrency, np.maximum(room, 1.0))
-    batch = inside * 0.9
-    for _ in range(_CLOSED_ROUNDS):
-        mix = mix_of_steps(n, load, batch, batch_tokens)
-        stay = load.output_tokens * mix.mean
-        together = batch / load.output_tokens * _one_more(n, load, batch, batch_tokens)
-        ttft = _first_token(n, load, batch, load.input_tokens, batch_tokens) + mix.mean + together
-        batch = 0.5 * batch + 0.5 * inside * stay / (stay + ttft)
-    rate = batch / stay
-    outside = np.maximum(concurrency / inside - 1.0, 0.0) * (stay + ttft)
-    ttft = ttft + outside
-    return Steady(
-        requests_per_s=rate,
-        concurrency=concurrency,
-        decode_batch=batch,
-        ttft_s=ttft,
-        ttft_s_at_percentile=ttft,
-        tpot_s=mix.mean,
-        tpot_s_at_percentile=mix.mean,
-        busy=np.ones_like(rate),
-        watts=mix.joules / mix.mean,
-        fits=kv_tokens > 0,
     )

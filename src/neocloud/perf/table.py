@@ -2,16 +2,28 @@
 
 The hand-over from the performance model to whatever runs steps: the emulated engine, a twin. A
 measured table of the same form could stand in its place.
+
+A scheduler thinks of one replica and one token a sequence and step. A replica of several ranks
+shares its sequences equally among them, and a prompt stands on one rank, for which the others wait
+as in `mix`. Where a step gives more tokens to a sequence (drafts), a step here is that part of one
+which gives one token.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from neocloud.catalog import Accelerator, Architecture
 from neocloud.perf import kernels
-from neocloud.perf.numbers import StepNumbers, step_numbers
-from neocloud.perf.records import Configuration, PrefillAttention, StepTableData
+from neocloud.perf.fitted import step_numbers
+from neocloud.perf.interpolation import cell, interpolate
+from neocloud.perf.mix import coupling
+from neocloud.perf.numbers import StepNumbers
+from neocloud.perf.records import Configuration, PrefillAttention, StepPower, StepTableData
+
+_CONTEXTS_AN_OCTAVE = 0.5
 
 
 class StepTable:
@@ -19,8 +31,9 @@ class StepTable:
 
     Between grid points it interpolates linearly in each axis, which is exact for KV reads (bytes
     grow with batch times mean context). Below the first point it keeps the first value, above the
-    last it continues the last cell's slope. Prefill attention is exact: closed form. Noise is not
-    its business.
+    last it continues the last cell's slope. Prefill attention is exact: closed form. What a step
+    takes at the least by the data sheet is tabulated beside what the model says, and the larger
+    counts. Noise is not part of a step table.
     """
 
     __slots__ = ("_batch", "_context", "_prefill", "_sizes", "data")
@@ -44,18 +57,48 @@ class StepTable:
             prefill_pairs: (query, key) pairs of their attention: for each prefilled token, the
                 tokens up to and including itself.
         """
-        i, u = kernels.cell(self._batch, len(self._batch), decodes)
+        i, u = cell(self._batch, len(self._batch), decodes)
         mean = decode_context / decodes if decodes else 0.0
-        j, v = kernels.cell(self._context, len(self._context), mean)
-        k, w = kernels.cell(self._prefill, len(self._prefill), prefill_tokens)
-        at, by = (i, j, k), (u, v, w)
-        seconds = kernels.interpolate(self.data.seconds, self._sizes, at, by)
-        joules = kernels.interpolate(self.data.joules, self._sizes, at, by)
-        if prefill_tokens:
-            more_seconds, more_joules = self._attention(prefill_tokens, prefill_pairs)
-            seconds += more_seconds
-            joules += more_joules
-        return seconds, joules
+        j, v = cell(self._context, len(self._context), mean)
+        seconds, work = self._of_rank((i, j, 0), (u, v, 0.0), 0, 0)
+        accepted = self.data.accepted
+        if not prefill_tokens:
+            seconds, work = seconds / accepted, work / accepted
+        else:
+            k, w = cell(self._prefill, len(self._prefill), prefill_tokens)
+            both, both_work = self._of_rank((i, j, k), (u, v, w), prefill_tokens, prefill_pairs)
+            added = both - seconds + self.data.prompt_s
+            added_work = both_work - work
+            # With one rank and no drafts this is `both` and the prompt's admission.
+            seconds = seconds / accepted + added * self.data.prompt_weight
+            work = work / accepted + added_work * self.data.prompt_work
+        power = self.data.power
+        return seconds, power.static_w * seconds + power.dynamic_w * min(seconds, work)
+
+    def _of_rank(
+        self,
+        at: tuple[int, int, int],
+        by: tuple[float, float, float],
+        tokens: int,
+        pairs: int,
+    ) -> tuple[float, float]:
+        """`kernels.step_seconds` of a rank, and how long it is busy at the data sheet's peaks."""
+        d, sizes = self.data, self._sizes
+        seconds = interpolate(d.seconds, sizes, at, by)
+        memory = interpolate(d.memory_s, sizes, at, by)
+        compute = interpolate(d.compute_s, sizes, at, by)
+        if tokens:
+            a = d.attention
+            flops = (
+                a.flops_per_pair * pairs
+                + a.flops_per_window_pair * min(pairs, tokens * a.window)
+                + a.flops_per_recent_pair * min(pairs, tokens * a.recent)
+            )
+            each = a.flops_per_pair + a.flops_per_window_pair + a.flops_per_recent_pair
+            if pairs:
+                seconds += (flops + tokens * a.half_tokens / 2.0 * each) / a.flops_per_s
+            compute += flops / a.peak_flops
+        return max(seconds, memory, compute), memory + compute
 
     @property
     def idle_watts(self) -> float:
@@ -64,34 +107,33 @@ class StepTable:
 
     def slowed(self, factor: float) -> StepTable:
         """The same table with every step `factor` times as long and as much energy."""
-        a = self.data.attention
+        d, a = self.data, self.data.attention
         return StepTable(
             StepTableData(
-                decode_batch=self.data.decode_batch,
-                mean_context=self.data.mean_context,
-                prefill_tokens=self.data.prefill_tokens,
-                seconds=tuple(s * factor for s in self.data.seconds),
-                joules=tuple(j * factor for j in self.data.joules),
+                decode_batch=d.decode_batch,
+                mean_context=d.mean_context,
+                prefill_tokens=d.prefill_tokens,
+                seconds=tuple(s * factor for s in d.seconds),
+                memory_s=tuple(s * factor for s in d.memory_s),
+                compute_s=tuple(s * factor for s in d.compute_s),
                 attention=PrefillAttention(
                     flops_per_pair=a.flops_per_pair,
                     flops_per_window_pair=a.flops_per_window_pair,
                     window=a.window,
+                    flops_per_recent_pair=a.flops_per_recent_pair,
+                    recent=a.recent,
                     flops_per_s=a.flops_per_s / factor,
+                    peak_flops=a.peak_flops / factor,
                     half_tokens=a.half_tokens,
-                    watts=a.watts,
-                    joules_per_flop=a.joules_per_flop * factor,
                 ),
-                idle_watts=self.data.idle_watts,
+                power=d.power,
+                accepted=d.accepted,
+                prompt_s=d.prompt_s * factor,
+                prompt_weight=d.prompt_weight,
+                prompt_work=d.prompt_work,
+                idle_watts=d.idle_watts,
             )
         )
-
-    def _attention(self, tokens: int, pairs: int) -> tuple[float, float]:
-        """`kernels.prefill_attention_seconds` and its energy, on plain numbers."""
-        a = self.data.attention
-        flops = a.flops_per_pair * pairs + a.flops_per_window_pair * min(pairs, tokens * a.window)
-        lost = tokens * a.half_tokens / 2.0 * (a.flops_per_pair + a.flops_per_window_pair)
-        seconds = (flops + lost) / a.flops_per_s
-        return seconds, seconds * a.watts + flops * a.joules_per_flop
 
 
 def _batch_axis(largest: int) -> tuple[float, ...]:
@@ -114,43 +156,65 @@ def _prefill_axis(largest: int) -> tuple[float, ...]:
     return tuple(sorted(points | {float(largest)}))
 
 
-def _context_axis(window: float, longest: int) -> tuple[float, ...]:
+def _context_axis(n: StepNumbers, longest: int) -> tuple[float, ...]:
+    """Where windows are full the slope changes; beside them, reads and FLOPs bend each other."""
     points = {0.0, float(longest)}
-    if 0 < window < longest:
-        points.add(window)  # where the windows are full the slope changes
+    inside = {float(w) for w in (n.window, n.recent) if 0 < w < longest}
+    points |= inside
+    if inside or n.state_bytes:
+        step = 256.0
+        while step < longest:
+            points.add(step)
+            step *= 2.0**_CONTEXTS_AN_OCTAVE
     return tuple(sorted(points))
 
 
 def table_of(numbers: StepNumbers, configuration: Configuration, longest: int) -> StepTable:
     """Tabulate the kernels for one configuration; `longest` is the longest context in tokens."""
+    n = numbers
+    ranks = float(n.ranks * n.stages)
     batch = _batch_axis(configuration.max_batch)
-    context = _context_axis(float(numbers.window), longest)
+    context = _context_axis(n, longest)
     prefill = _prefill_axis(configuration.batch_tokens)
-    b = np.array(batch)[:, None, None]
+    b = np.array(batch)[:, None, None] / ranks
     c = np.array(context)[None, :, None] * b
     p = np.array(prefill)[None, None, :]
     nothing = np.zeros(1)
-    seconds = kernels.step_seconds(numbers, b, c, p, nothing)
-    joules = kernels.step_joules(numbers, b, c, p, nothing, seconds)
+    memory, compute = kernels.roofline_seconds(n, b, c, p, nothing)
+    replica = float(n.group * n.stages)
     return StepTable(
         StepTableData(
             decode_batch=batch,
             mean_context=context,
             prefill_tokens=prefill,
-            seconds=tuple(seconds.ravel().tolist()),
-            joules=tuple(joules.ravel().tolist()),
+            seconds=_flat(kernels.free_seconds(n, b, c, p, nothing), b, c, p),
+            memory_s=_flat(memory, b, c, p),
+            compute_s=_flat(compute, b, c, p),
             attention=PrefillAttention(
-                flops_per_pair=float(numbers.pair_flops),
-                flops_per_window_pair=float(numbers.pair_window_flops),
-                window=float(numbers.window),
-                flops_per_s=float(numbers.attention_rate),
-                half_tokens=float(numbers.prefill_half_tokens),
-                watts=float(numbers.static_w * numbers.tp),
-                joules_per_flop=float(numbers.dynamic_w * numbers.tp / numbers.peak_flops),
+                flops_per_pair=float(n.pair_flops),
+                flops_per_window_pair=float(n.pair_window_flops),
+                window=float(n.window),
+                flops_per_recent_pair=float(n.pair_recent_flops),
+                recent=float(n.recent),
+                flops_per_s=float(n.attention_rate / n.prefill_factor),
+                peak_flops=float(n.peak_flops),
+                half_tokens=float(n.prefill_half_tokens),
             ),
-            idle_watts=float(numbers.idle_w * numbers.tp),
+            power=StepPower(
+                static_w=float(n.static_w) * replica, dynamic_w=float(n.dynamic_w) * replica
+            ),
+            accepted=float(n.accepted),
+            prompt_s=float(n.host_prompt_s),
+            prompt_weight=float(coupling(n)) / ranks,
+            prompt_work=1.0 / ranks,
+            idle_watts=float(n.idle_w) * replica,
         )
     )
+
+
+def _flat(values: Any, *axes: Any) -> tuple[float, ...]:
+    found = np.broadcast_to(values, np.broadcast_shapes(*(np.shape(axis) for axis in axes)))
+    return tuple(found.ravel().tolist())
 
 
 def step_table(

@@ -13,14 +13,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from neocloud.catalog import Accelerator, Architecture, AttentionKind
-from neocloud.perf.formats import BYTES_PER_KV, BYTES_PER_WEIGHT, compute_format, layer_precisions
+from neocloud.catalog import Accelerator, Architecture, AttentionKind, LayerGroup
+from neocloud.catalog.costs import STATE_FLOPS
+from neocloud.perf.formats import (
+    BYTES_PER_KV,
+    BYTES_PER_WEIGHT,
+    STATE_BYTES,
+    compute_format,
+    layer_precisions,
+)
 from neocloud.perf.power import power_of
 from neocloud.perf.records import Configuration
 from neocloud.perf.values import Value
 
 ASSUMED_SCALE_OUT = 50e9
-"""Bytes/s one way of an accelerator to other fabrics where its figure is not known: one port of
+"""Bytes/s one way of an accelerator to other nodes where its figure is not known: one port of
 400 Gbit/s each, as in NVIDIA's and AMD's reference nodes."""
 
 
@@ -30,7 +37,8 @@ class StepWork:
 
     Attributes:
         dense_bytes: attention, dense and shared feed-forward weights that a step reads.
-        dense_flops_per_token: FLOPs of these for a token of the rank.
+        dense_flops_per_token: FLOPs of these for a token of the rank, a linear layer's state
+            included.
         dense_peak: FLOP/s at their number format.
         expert_bytes: of one routed expert in all its layers, this rank's share.
         expert_flops_per_row: FLOPs of one (token, expert) visit in all layers, this rank's share.
@@ -41,12 +49,17 @@ class StepWork:
         head_flops_per_row: for one token whose successor is sampled.
         kv_bytes_per_token: read for every past token.
         kv_window_bytes_per_token: read for at most `window` past tokens.
-        window: of sliding or sparse layers, tokens.
+        window: the widest of sliding or sparse layers, tokens.
+        kv_recent_bytes_per_token: read for at most `recent` past tokens.
+        recent: the other window of models that have two: compressed attention keeps its last
+            tokens whole.
         state_bytes: of linear layers, read and written for each sequence.
         kv_flops_per_token: FLOPs of one past token in decode attention.
         kv_window_flops_per_token: the same within the window.
+        kv_recent_flops_per_token: the same within the other.
         pair_flops: of one (query, key) pair of a prompt in the layers that see all of it.
-        pair_window_flops: of one in the others.
+        pair_window_flops: of one in those with the widest window.
+        pair_recent_flops: of one in those with the other.
         layers: number of layers.
         expert_layers: of them, those with routed experts.
         latent_layers: those whose heads share a latent (MLA) or keep a state: more kernels.
@@ -84,11 +97,15 @@ class StepWork:
     kv_bytes_per_token: Value
     kv_window_bytes_per_token: Value
     window: Value
+    kv_recent_bytes_per_token: Value
+    recent: Value
     state_bytes: Value
     kv_flops_per_token: Value
     kv_window_flops_per_token: Value
+    kv_recent_flops_per_token: Value
     pair_flops: Value
     pair_window_flops: Value
+    pair_recent_flops: Value
     layers: Value
     expert_layers: Value
     latent_layers: Value
@@ -137,7 +154,7 @@ def step_work(
     dense_bytes = BYTES_PER_WEIGHT[dense_format]
     return StepWork(
         dense_bytes=attention * dense_bytes / tp + feed_forward * dense_bytes / group,
-        dense_flops_per_token=2.0 * (attention + feed_forward) / tp,
+        dense_flops_per_token=2.0 * (attention + feed_forward) / tp + STATE_FLOPS * cache.state,
         dense_peak=peak_of(accelerator, dense_format),
         expert_bytes=expert * BYTES_PER_WEIGHT[expert_format] / group,
         expert_flops_per_row=2.0 * expert / group,
@@ -146,19 +163,27 @@ def step_work(
         experts_per_token=float(max((g.experts_per_token for g in architecture.layers), default=0)),
         head_bytes=architecture.head_parameters * 2.0 / tp,
         head_flops_per_row=2.0 * architecture.head_parameters / tp,
-        kv_bytes_per_token=cache.full * kv,
-        kv_window_bytes_per_token=cache.windowed * kv,
-        window=float(cache.window),
-        state_bytes=cache.state * 2.0 * 2.0,
-        kv_flops_per_token=cache.decode_flops,
-        kv_window_flops_per_token=cache.decode_window_flops,
-        pair_flops=cache.pair_flops,
-        pair_window_flops=cache.pair_window_flops,
+        kv_bytes_per_token=cache.all.numbers * kv,
+        kv_window_bytes_per_token=cache.window.numbers * kv,
+        window=cache.window.tokens,
+        kv_recent_bytes_per_token=cache.recent.numbers * kv,
+        recent=cache.recent.tokens,
+        state_bytes=cache.state * STATE_BYTES * 2.0,
+        kv_flops_per_token=cache.all.decode_flops,
+        kv_window_flops_per_token=cache.window.decode_flops,
+        kv_recent_flops_per_token=cache.recent.decode_flops,
+        pair_flops=cache.all.flops,
+        pair_window_flops=cache.window.flops,
+        pair_recent_flops=cache.recent.flops,
         layers=float(architecture.layer_count),
         expert_layers=float(expert_layers),
         latent_layers=float(
-            sum(g.count for g in architecture.layers if g.decode_pair_flops != g.pair_flops
-                or g.attention in {AttentionKind.LINEAR, AttentionKind.SPARSE})
+            sum(
+                g.count
+                for g in architecture.layers
+                if g.decode_pair_flops != g.pair_flops
+                or g.attention in {AttentionKind.LINEAR, AttentionKind.SPARSE}
+            )
         ),
         tp=float(tp),
         ranks=float(ranks),
@@ -181,31 +206,62 @@ def step_work(
     )
 
 
+@dataclass(slots=True)
+class _Reads:
+    """What one rank reads and computes in all layers for a past token, if it is seen."""
+
+    tokens: float = 0.0
+    """How many of the last tokens are seen; 0 where all are or there is no such layer."""
+    numbers: float = 0.0
+    decode_flops: float = 0.0
+    flops: float = 0.0
+
+    def add(self, group: LayerGroup, tp: int, stride: int) -> None:
+        # Heads are shared out over TP ranks and repeated where there are fewer than ranks.
+        self.numbers += group.count * group.kv_elements / min(tp, group.kv_split) / stride
+        self.decode_flops += group.count * group.decode_pair_flops / tp / stride
+        self.flops += group.count * group.pair_flops / tp / stride
+
+
 class _Cache:
-    """Numbers kept and read a token, and FLOPs a pair, of one rank, all layers."""
+    """Numbers kept and read a token, and FLOPs a pair, of one rank, all layers.
+
+    As `neocloud.catalog.costs` counts them: a window counts kept entries, `kv_stride` tokens each;
+    the last tokens that compressed attention keeps whole come on top; an indexer scores all.
+    """
 
     def __init__(self, architecture: Architecture, tp: int) -> None:
-        self.full = self.windowed = self.state = 0.0
-        self.decode_flops = self.decode_window_flops = 0.0
-        self.pair_flops = self.pair_window_flops = 0.0
-        self.window = 0
+        self.all, self.window, self.recent = _Reads(), _Reads(), _Reads()
+        self.state = 0.0
+        seen = sorted(set(windows(architecture)), reverse=True)
+        self.window.tokens = float(seen[0]) if seen else 0.0
+        self.recent.tokens = float(seen[1]) if len(seen) > 1 else 0.0
         for g in architecture.layers:
-            # Heads are shared out over TP ranks and repeated where there are fewer than ranks.
-            read = g.count * g.kv_elements / min(tp, g.kv_split) / g.kv_stride
-            self.full += g.count * g.index_elements
-            self.decode_flops += g.count * g.index_pair_flops / tp
-            self.pair_flops += g.count * g.index_pair_flops / tp
             self.state += g.count * g.state_elements / tp
-            pairs = g.count / tp / g.kv_stride
-            if g.attention in {AttentionKind.SLIDING, AttentionKind.SPARSE}:
-                self.windowed += read
-                self.decode_window_flops += pairs * g.decode_pair_flops
-                self.pair_window_flops += pairs * g.pair_flops
-                self.window = max(self.window, g.window)
-            elif g.attention is AttentionKind.FULL:
-                self.full += read
-                self.decode_flops += pairs * g.decode_pair_flops
-                self.pair_flops += pairs * g.pair_flops
+            self.all.numbers += g.count * g.index_elements
+            self.all.decode_flops += g.count * g.index_pair_flops / tp
+            self.all.flops += g.count * g.index_pair_flops / tp
+            if g.attention is AttentionKind.FULL:
+                self.all.add(g, tp, g.kv_stride)
+            elif g.attention is not AttentionKind.LINEAR:
+                self._within(g.window * g.kv_stride).add(g, tp, g.kv_stride)
+            if g.recent_tokens:
+                self._within(g.recent_tokens).add(g, tp, 1)
+
+    def _within(self, tokens: int) -> _Reads:
+        """The window of so many tokens; of a third size, the wider of the two."""
+        return self.recent if 0 < tokens <= self.recent.tokens else self.window
+
+
+def windows(architecture: Architecture) -> list[int]:
+    """How many of the last tokens its layers see, where that is not all, tokens."""
+    found = []
+    for g in architecture.layers:
+        if g.attention in {AttentionKind.SLIDING, AttentionKind.SPARSE}:
+            found.append(g.window * g.kv_stride)
+        if g.recent_tokens:
+            found.append(g.recent_tokens)
+    return found
 
 
 def _targets(architecture: Architecture, configuration: Configuration) -> int:
@@ -227,11 +283,17 @@ def peak_of(accelerator: Accelerator, precision: str) -> float:
 
 
 def link_rate(accelerator: Accelerator, members: int) -> float:
-    """Bytes/s one way that one of `members` accelerators has to the others."""
+    """Bytes/s one way that one of `members` accelerators has to the others.
+
+    Accelerators without a fabric of their own (PCIe cards) talk over the node's bus within it.
+    """
     if members == 1:
         return 1.0  # never used: there is nobody to talk to
-    if members > accelerator.scale_up_domain:
-        return ASSUMED_SCALE_OUT
+    domain = accelerator.scale_up_domain
+    if domain == 1:
+        domain = accelerator.node_accelerators
+    if members > domain:
+        return accelerator.scale_out_bytes_per_s.value or ASSUMED_SCALE_OUT
     rate = accelerator.scale_up_bytes_per_s.known(f"scale-up bandwidth of {accelerator.key}")
     # In a full mesh of 8 each accelerator has 7 links and uses only those to its peers.
     return rate * min(members - 1, 7) / 7.0 if accelerator.full_mesh else rate

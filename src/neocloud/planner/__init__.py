@@ -19,6 +19,7 @@ from neocloud.planner.records import (
     Plan,
     Rates,
     Search,
+    Skipped,
     Unallocated,
 )
 from neocloud.planner.steps import placement_table
@@ -40,6 +41,7 @@ __all__ = [
     "PlanFileError",
     "Rates",
     "Search",
+    "Skipped",
     "SolverError",
     "Unallocated",
     "capacity",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.catalog import Catalog
-from neocloud.perf import parameters_hash
+from neocloud.perf import NoParametersError, require_measured, shipped_hash
 from neocloud.planner import rates
 from neocloud.planner.candidates import Found, Question, search
 from neocloud.planner.demand import HOURS, DemandClass, demand_classes
@@ -27,6 +27,7 @@ from neocloud.planner.records import (
     Plan,
     Rates,
     Search,
+    Skipped,
     Unallocated,
 )
 from neocloud.planner.summary import cost_by_model, cost_of, model_summary
@@ -42,10 +43,14 @@ def silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What the search gave: options for placement, and the findings by (site, pool, model)."""
+    """What the search gave: options for placement, and the findings by (site, pool, model).
+
+    Pools whose accelerator nothing measured stands behind are skipped.
+    """
 
     options: tuple[Option, ...]
     found: Mapping[tuple[str, str, str], Found]
+    skipped: tuple[Skipped, ...]
 
 
 def make_plan(cloud: Cloud, catalog: Catalog, progress: Progress = silent) -> Plan:
@@ -85,7 +90,12 @@ def make_plan(cloud: Cloud, catalog: Catalog, progress: Progress = silent) -> Pl
     progress(f"placing {len(setting.options)} candidates for {len(classes)} classes of demand")
     placed = place(setting)
     if placed is None:
-        raise InfeasibleError(explain(cloud, setting, searched.found))
+        raise InfeasibleError(
+            (
+                *explain(cloud, setting, searched.found),
+                *(_left_out(cloud, s) for s in searched.skipped),
+            )
+        )
     return _assemble(cloud, catalog, setting, placed, searched, lengths)
 
 
@@ -99,9 +109,16 @@ def _search_all(
 ) -> Searched:
     options: list[Option] = []
     found: dict[tuple[str, str, str], Found] = {}
+    skipped: list[Skipped] = []
     for site in cloud.sites.values():
         kwh = min(c.price for c in contracts_of(cloud, site, catalog))
         for pool in site.pools:
+            try:
+                require_measured(catalog.accelerator(pool.accelerator))
+            except NoParametersError as error:
+                skipped.append(Skipped(site=site.key, pool=pool.key, reason=str(error)))
+                progress(f"leaving out {site.key}/{pool.key}: {error}")
+                continue
             hour = rates.capital_per_accelerator_hour(
                 cloud, pool, catalog
             ) + rates.operations_per_accelerator_hour(cloud, site, pool, catalog)
@@ -138,7 +155,12 @@ def _search_all(
                     Option(site.key, pool.key, name, candidate, hour, network)
                     for candidate in result.candidates
                 ]
-    return Searched(tuple(options), found)
+    return Searched(tuple(options), found, tuple(skipped))
+
+
+def _left_out(cloud: Cloud, s: Skipped) -> str:
+    where = cloud.where(f"sites.{s.site}.pools.{s.pool}")
+    return f"{where}: pool {s.site}/{s.pool} is left out: {s.reason}"
 
 
 def _assemble(
@@ -204,10 +226,11 @@ def _assemble(
             gap=placed.gap,
             solver="HiGHS",
         ),
+        skipped=searched.skipped,
         hashes={
             "cloud": cloud.content_hash,
             "catalog": catalog.content_hash,
-            "parameters": parameters_hash(),
+            "parameters": shipped_hash(),
         },
     )
 
@@ -248,13 +271,18 @@ def _placement(
         first_ordinal=first_ordinal,
         replicas_by_hour=(count,) * HOURS,
         requests_per_s_by_hour=tuple(by_hour.tolist()),
-        kv_tokens=candidate.memory.kv_tokens,
+        kv_tokens=candidate.memory.replica_kv_tokens,
         max_rtt_ms=candidate.max_rtt_ms,
         curve=candidate.curve,
         rates=of_rates,
         pue=site.pue,
         cost_per_hour=cost_of(
-            candidate.curve, candidate.configuration.tp, count, by_hour, of_rates, site.pue
+            candidate.curve,
+            candidate.configuration.accelerators,
+            count,
+            by_hour,
+            of_rates,
+            site.pue,
         ),
     )
 
@@ -265,7 +293,7 @@ def _unallocated(
     free = []
     for (site_key, pool_key), there in setting.accelerators.items():
         used = sum(
-            p.replicas * p.configuration.tp
+            p.replicas * p.configuration.accelerators
             for p in placements
             if (p.site, p.pool) == (site_key, pool_key)
         )
@@ -296,8 +324,10 @@ def _binding(setting: Setting, placed: Placed) -> tuple[Binding, ...]:
             for o, option in enumerate(setting.options)
             if (option.site, option.pool) == (site, pool)
         ]
-        used = sum(placed.replicas[o] * opt.candidate.configuration.tp for o, opt in here)
-        smallest = min((opt.candidate.configuration.tp for _, opt in here), default=there + 1)
+        used = sum(placed.replicas[o] * opt.candidate.configuration.accelerators for o, opt in here)
+        smallest = min(
+            (opt.candidate.configuration.accelerators for _, opt in here), default=there + 1
+        )
         if there - used < smallest:
             bound.append(
                 Binding(

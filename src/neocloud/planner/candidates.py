@@ -177,7 +177,7 @@ def _steady(
         batch,
         batch_tokens=column([float(c.batch_tokens) for c, _, _ in kept]),
         max_batch=column([float(c.max_batch) for c, _, _ in kept]),
-        kv_tokens=column([float(m.kv_tokens) for _, m, _ in kept]),
+        kv_tokens=column([float(m.replica_kv_tokens) for _, m, _ in kept]),
         percentile=q.objective.percentile,
     )
 
@@ -227,7 +227,7 @@ def _candidate(
         tpot_ms=points[0].tpot_ms,
         tpot_ms_at_percentile=points[0].tpot_ms_at_percentile,
         busy=0.0,
-        watts=float(numbers.idle_w * numbers.tp),
+        watts=float(numbers.idle_w) * configuration.accelerators,
     )
     rate = points[-1].requests_per_s
     energy = points[-1].watts / 1e3 * q.pue * q.kwh
@@ -237,7 +237,7 @@ def _candidate(
         max_rtt_ms=rtt,
         requests_per_s=rate,
         curve=(idle, *points),
-        cost_per_hour=configuration.tp * q.accelerator_hour + energy,
+        cost_per_hour=configuration.accelerators * q.accelerator_hour + energy,
     )
 
 
@@ -247,7 +247,7 @@ def _front(candidates: list[Candidate]) -> list[Candidate]:
         candidates,
         key=lambda c: (
             c.cost_per_request,
-            c.configuration.tp,
+            c.configuration.accelerators,
             -c.max_rtt_ms,
             c.configuration.max_batch,
         ),
@@ -255,7 +255,9 @@ def _front(candidates: list[Candidate]) -> list[Candidate]:
     front: list[Candidate] = []
     for c in order:
         beaten = any(
-            k.max_rtt_ms >= c.max_rtt_ms and k.configuration.tp <= c.configuration.tp for k in front
+            k.max_rtt_ms >= c.max_rtt_ms
+            and k.configuration.accelerators <= c.configuration.accelerators
+            for k in front
         )
         if not beaten:
             front.append(c)

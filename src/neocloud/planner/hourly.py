@@ -39,7 +39,7 @@ def planned_activity(plan: Plan) -> tuple[Row, ...]:
     for p in plan.placements:
         for hour, replicas in enumerate(p.replicas_by_hour):
             point = point_at(p.curve, p.requests_per_s_by_hour[hour] / max(replicas, 1))
-            accelerators = replicas * p.configuration.tp
+            accelerators = replicas * p.configuration.accelerators
             rows.append(
                 Row(
                     source=Origin.PLANNED,

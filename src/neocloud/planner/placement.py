@@ -196,7 +196,7 @@ def _variables(program: Program, setting: Setting) -> _Variables:
     replicas = []
     flows: dict[tuple[int, int, int], int] = {}
     for o, option in enumerate(setting.options):
-        hourly = option.candidate.configuration.tp * option.accelerator_hour
+        hourly = option.candidate.configuration.accelerators * option.accelerator_hour
         replicas.append(program.variable(HOURS * hourly, integer=True))
         for k, demand in enumerate(setting.classes):
             if reaches(setting, demand, option):
@@ -253,7 +253,7 @@ def _hold_in_pools(
 ) -> None:
     for (site, pool), accelerators in setting.accelerators.items():
         terms = [
-            (variables.replicas[o], float(option.candidate.configuration.tp))
+            (variables.replicas[o], float(option.candidate.configuration.accelerators))
             for o, option in enumerate(setting.options)
             if (option.site, option.pool) == (site, pool)
         ]

@@ -117,7 +117,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def accelerators(self) -> int:
         """Accelerators that its replicas hold in the busiest hour."""
-        return self.replicas * self.configuration.tp
+        return self.replicas * self.configuration.accelerators
 
     def replica_ids(self) -> tuple[str, ...]:
         """Ids `site/pool/model/ordinal` of the replicas."""
@@ -194,6 +194,14 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     solver: str
 
 
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool that stands outside the plan, and why."""
+
+    site: str
+    pool: str
+    reason: str
+
+
 class Unallocated(msgspec.Struct, frozen=True, kw_only=True):
     """Accelerators of a pool that the plan leaves free, and what they cost all the same."""
 
@@ -229,5 +237,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unallocated: tuple[Unallocated, ...]
     binding: tuple[Binding, ...]
     search: Search
+    skipped: tuple[Skipped, ...] = ()
+    """Pools that no plan could be made with."""
     hashes: dict[str, str]
     """Content hashes of the cloud file, the catalog and the model's parameters."""

@@ -60,7 +60,7 @@ def _model(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
         reader.problem(at(node, "config"), "E208", f"config {error}", near)
         return
     values["architecture"] = architecture
-    own = architecture.checkpoint_precision
+    own = architecture.published_precision
     if "precisions" not in values and at(node, "precisions") is node:
         if own not in PRECISIONS:
             message = f"the checkpoint's own precision {own!r} cannot be served"
