@@ -9,7 +9,7 @@ are levels, not slots.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neocloud.calibration.records import Case, Mode
 from neocloud.catalog import Catalog
 from neocloud.perf.closed_loop import Loop, aggregated, disaggregated
-from neocloud.perf.constants import CONSTANTS, PARTS, Constants, Levels
+from neocloud.perf.constants import CONSTANTS, PARTS, Constants, Fit, Levels
 from neocloud.perf.levels import levels_of
 from neocloud.perf.memory import kept_bytes, memory
 from neocloud.perf.numbers import StepNumbers, numbers_of
@@ -116,28 +116,52 @@ def cases_of(catalog: Catalog, cases: Sequence[Case]) -> Cases:
     )
 
 
-def solve(cases: Cases, decode: Constants, prefill: Constants | None) -> Loop:
-    """Closed loops of all cases under the given constants."""
-    numbers = numbers_of(cases.decode.works, decode)
+def solve(
+    cases: Cases,
+    decode: Constants,
+    prefill: Constants | None,
+    step: Vector | float = 1.0,
+    concurrency: Vector | None = None,
+) -> Loop:
+    """Closed loops of all cases under the given constants.
+
+    Args:
+        cases: the cases.
+        decode: constants of their aggregated or decode configurations.
+        prefill: constants of their prefill configurations.
+        step: factor on all step times: the learned part's.
+        concurrency: requests in flight instead of the cases' own.
+    """
+    flight = cases.concurrency if concurrency is None else concurrency
+    numbers = scaled(numbers_of(cases.decode.works, decode), step)
     if cases.prefill is None or prefill is None:
         return aggregated(
             numbers,
             inputs=cases.inputs,
             outputs=cases.outputs,
-            concurrency=cases.concurrency / cases.decode.ranks,
+            concurrency=flight / cases.decode.ranks,
             room=cases.decode.room,
             batch_tokens=cases.decode.batch_tokens,
         )
     return disaggregated(
         numbers,
-        numbers_of(cases.prefill.works, prefill),
+        scaled(numbers_of(cases.prefill.works, prefill), step),
         inputs=cases.inputs,
         outputs=cases.outputs,
-        concurrency=cases.concurrency,
+        concurrency=flight,
         decode_ranks=cases.decode.ranks,
         prefill_ranks=cases.prefill.ranks,
         room=cases.decode.room,
         batch_tokens=cases.prefill.batch_tokens,
+    )
+
+
+def scaled(numbers: StepNumbers, step: Vector | float) -> StepNumbers:
+    """The same with every step `step` times as long (never shorter than the roofline allows)."""
+    return replace(
+        numbers,
+        decode_factor=numbers.decode_factor * step,
+        prefill_factor=numbers.prefill_factor * step,
     )
 
 
@@ -150,6 +174,25 @@ def throughput(cases: Cases, loop: Loop) -> Vector:
 
 class Slots:
     """The vector of fitted parameters: which slot stands for which term, level and key."""
+
+    @classmethod
+    def of(cls, fit: Fit) -> tuple[Slots, Vector]:
+        """Slots of a fit, and the vector with its values."""
+        slots, values = cls(), []
+        for term, levels in fit.factors.items():
+            for level, keys in levels.items():
+                for key, value in keys.items():
+                    slots.slot(term, level, key)
+                    values.append(value)
+        return slots, np.array(values)
+
+    def fit(self, theta: Vector) -> Fit:
+        """The fit that a vector stands for; what is next to nothing is left out."""
+        factors: dict[str, dict[str, dict[str, float]]] = {}
+        for (term, level, key), value in sorted(zip(self.names, theta.tolist(), strict=True)):
+            if abs(value) > 5e-4 or level == "all":
+                factors.setdefault(term, {}).setdefault(level, {})[key] = round(value, 4)
+        return Fit(factors=factors)
 
     def __init__(self) -> None:
         self.names: list[tuple[str, str, str]] = []
