@@ -45,6 +45,9 @@ docs: $(VENV)/.dev ## make the generated pages and schemas again
 accuracy: $(VENV)/.dev ## predicted against measured rows: make accuracy MEASURED=FOLDER
 	$(BIN)/python tools/accuracy.py $(MEASURED)
 
+bench: $(VENV)/.dev ## points per second of the performance model, and start-up time
+	$(BIN)/python bench/perf/points.py
+
 bench-gateway: $(VENV)/.dev ## the gateway beside its peers, on this machine
 	$(BIN)/python bench/gateway/run.py
 

@@ -8,20 +8,39 @@ from functools import cached_property
 from hypothesis import strategies as st
 
 from neocloud.catalog import Accelerator, Architecture, load_catalog
-from neocloud.perf import Configuration, StepNumbers, StepTable, step_numbers, step_table
+from neocloud.perf import (
+    Configuration,
+    ConfigurationError,
+    Memory,
+    StepNumbers,
+    StepTable,
+    memory,
+    step_numbers,
+    step_table,
+)
 
 CATALOG = load_catalog()
 LLAMA_8B = "meta-llama/Meta-Llama-3.1-8B"
+LLAMA_70B = "meta-llama/Meta-Llama-3.1-70B"
 GPT_OSS = "openai/gpt-oss-120b"
+DEEPSEEK_R1 = "deepseek-ai/DeepSeek-R1"
+DEEPSEEK_V4 = "deepseek-ai/DeepSeek-V4-Flash"
 MODELS = (
     LLAMA_8B,
     GPT_OSS,
-    "meta-llama/Meta-Llama-3.1-70B",
+    LLAMA_70B,
     "Qwen/Qwen3-32B-FP8",
     "Qwen/Qwen3-30B-A3B",
     "mistralai/Mixtral-8x7B-v0.1",
+    DEEPSEEK_R1,
+    "deepseek-ai/DeepSeek-V3.2",
+    DEEPSEEK_V4,
+    "Qwen/Qwen3.5-122B-A10B",
+    "google/gemma-4-26B-A4B",
+    "moonshotai/Kimi-K2.5",
 )
-ACCELERATORS = ("h100-sxm", "h200-sxm", "b200-sxm", "l40s", "mi300x", "mi355x")
+"""Dense, experts, latent, sparse, compressed, linear, windows; published in 16, 8 and 4 bits."""
+ACCELERATORS = ("h100-sxm", "h200-sxm", "b200-sxm", "l40s", "mi300x", "mi355x", "ascend-910b2")
 
 
 @dataclass(frozen=True)
@@ -38,11 +57,25 @@ class Case:
     def table(self) -> StepTable:
         return step_table(self.architecture, self.accelerator, self.configuration)
 
+    @cached_property
+    def memory(self) -> Memory:
+        return memory(self.architecture, self.accelerator, self.configuration)
+
+    @property
+    def ranks(self) -> int:
+        return self.configuration.attention_dp * self.configuration.pp
+
+    def exists(self) -> bool:
+        try:
+            return self.numbers is not None
+        except ConfigurationError:
+            return False
+
 
 def case(model: str, accelerator: str, **settings) -> Case:
     architecture = CATALOG.architecture(model)
     settings.setdefault("tp", 1)
-    settings.setdefault("precision", architecture.checkpoint_precision)
+    settings.setdefault("precision", architecture.published_precision)
     return Case(
         architecture,
         CATALOG.accelerator(accelerator),
@@ -51,24 +84,33 @@ def case(model: str, accelerator: str, **settings) -> Case:
 
 
 @st.composite
-def cases(draw) -> Case:
-    model = draw(st.sampled_from(MODELS))
-    accelerator = CATALOG.accelerator(draw(st.sampled_from(ACCELERATORS)))
-    own = CATALOG.architecture(model).checkpoint_precision
-    return case(
+def cases(draw, models: tuple[str, ...] = MODELS) -> Case:
+    model = draw(st.sampled_from(models))
+    accelerator = draw(st.sampled_from(ACCELERATORS))
+    own = CATALOG.architecture(model)
+    tp = draw(st.sampled_from([t for t in (1, 2, 4, 8) if own.query_heads % t == 0]))
+    dp = draw(st.sampled_from((1, 1, 2, 4)))
+    found = case(
         model,
-        accelerator.key,
-        tp=draw(st.sampled_from([t for t in (1, 2, 4, 8) if t <= accelerator.scale_up_domain])),
-        precision=draw(st.sampled_from(sorted({own, "bf16", "fp8"}))),
+        accelerator,
+        tp=tp,
+        attention_dp=dp,
+        pp=draw(st.sampled_from((1, 1, 1, 2))),
+        ep=draw(st.sampled_from((1, tp * dp))),
+        precision=draw(st.sampled_from(sorted({own.published_precision, "bf16", "fp8", "int4"}))),
         kv_precision=draw(st.sampled_from(("bf16", "fp8"))),
+        engine=draw(st.sampled_from(("vllm", "sglang", "trtllm"))),
+        drafts=draw(st.sampled_from((0, 0, 1, 3))) if own.mtp_layers else 0,
         max_batch=draw(st.sampled_from((1, 7, 64, 256))),
         batch_tokens=draw(st.sampled_from((512, 2048, 8192))),
     )
+    assert found.exists()
+    return found
 
 
 @dataclass(frozen=True)
 class Work:
-    """A step: whole numbers, as a scheduler composes it."""
+    """A step of one rank: whole numbers, as a scheduler composes it."""
 
     decodes: int
     context: int

@@ -65,7 +65,7 @@ def limits(c: Case) -> Limits:
         max_batch=c.configuration.max_batch,
         batch_tokens=c.configuration.batch_tokens,
         block_tokens=c.configuration.block_tokens,
-        kv_blocks=memory_of(c).kv_tokens // c.configuration.block_tokens,
+        kv_blocks=memory_of(c).replica_kv_tokens // c.configuration.block_tokens,
         prefix_cache=False,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neocloud.perf import Load, Steady, at_batch, at_concurrency, predict, stack
+from neocloud.perf import Load, Steady, at_batch, predict, stack
 
 from .cases import GPT_OSS, LLAMA_8B, Case, case, cases
 from .service import closed_loop, fixed, from_trace, memory_of, open_loop, spread
@@ -36,19 +36,8 @@ def steady(c: Case, load: Load, batch, percentile: float = 90.0) -> Steady:
         np.asarray(batch, dtype=float),
         batch_tokens=float(c.configuration.batch_tokens),
         max_batch=float(c.configuration.max_batch),
-        kv_tokens=float(memory_of(c).kv_tokens),
+        kv_tokens=float(memory_of(c).replica_kv_tokens),
         percentile=percentile,
-    )
-
-
-def at_clients(c: Case, load: Load, clients: int) -> Steady:
-    return at_concurrency(
-        c.numbers,
-        load,
-        np.float64(clients),
-        batch_tokens=float(c.configuration.batch_tokens),
-        max_batch=float(c.configuration.max_batch),
-        kv_tokens=float(memory_of(c).kv_tokens),
     )
 
 
@@ -81,41 +70,6 @@ def test_open_loop_agrees_with_the_scheduler(c, lengths, batch):
     assert seen.watts == pytest.approx(float(predicted.watts), rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("c", "lengths", "clients"),
-    [
-        (LLAMA_H100, spread(1024, 1024, 300, 1), 8),
-        (LLAMA_H100, spread(1024, 1024, 1200, 2), 96),
-        (LLAMA_H100, spread(8192, 1024, 400, 3), 16),
-        (LLAMA_H100, spread(1024, 200, 4000, 4), 128),
-        (GPT_OSS_H100, spread(1024, 1024, 1600, 5), 128),
-    ],
-)
-def test_closed_loop_agrees_with_the_scheduler(c, lengths, clients):
-    """A fixed number of clients: rate and TPOT within 3 per cent, TTFT 10, power 2."""
-    predicted = at_clients(c, lengths.load(), clients)
-    seen = closed_loop(c, lengths, clients)
-    assert seen.tpot_s == pytest.approx(float(predicted.tpot_s), rel=0.03)
-    assert seen.requests_per_s == pytest.approx(float(predicted.requests_per_s), rel=0.03)
-    assert seen.ttft_s == pytest.approx(float(predicted.ttft_s), rel=0.10)
-    assert seen.watts == pytest.approx(float(predicted.watts), rel=0.02)
-
-
-def test_clients_beyond_the_batch_limit_wait():
-    """Four times as many as may run: the same rate, and three of four of their time is waiting."""
-    c = case(LLAMA_8B, "h100-sxm", max_batch=64)
-    lengths = spread(1024, 512, 2000, 6)
-    predicted = at_clients(c, lengths.load(), 256)
-    seen = closed_loop(c, lengths, 256)
-    assert predicted.requests_per_s == pytest.approx(
-        at_clients(c, lengths.load(), 64).requests_per_s
-    )
-    assert seen.requests_per_s == pytest.approx(float(predicted.requests_per_s), rel=0.03)
-    assert seen.ttft_s == pytest.approx(float(predicted.ttft_s), rel=0.05)
-    in_all = float(predicted.ttft_s + lengths.load().output_tokens * predicted.tpot_s)
-    assert float(predicted.ttft_s) / in_all == pytest.approx(0.75, abs=0.02)
-
-
 @given(cases(), st.floats(0.5, 200.0))
 @settings(max_examples=200, deadline=None)
 def test_littles_law_and_order(c: Case, batch: float):
@@ -135,19 +89,6 @@ def test_more_load_is_slower(c: Case, batches: list[float]):
     assert (np.diff(s.requests_per_s) > 0).all()
     assert (np.diff(s.tpot_s) > -1e-12).all()
     assert (np.diff(s.ttft_s) > -1e-12).all()
-
-
-@given(cases(), st.integers(1, 300), st.integers(1, 300))
-@settings(max_examples=100, deadline=None)
-def test_more_clients_are_served_no_less(c: Case, few: int, more: int):
-    """And each no faster. They fill what is inside: the loop is closed."""
-    few, more = sorted((few, more))
-    a, b = at_clients(c, CONVERSATION, few), at_clients(c, CONVERSATION, more)
-    assert b.requests_per_s >= a.requests_per_s * (1 - 1e-6)
-    assert b.ttft_s >= a.ttft_s * (1 - 1e-6)
-    stay = b.ttft_s + CONVERSATION.output_tokens * b.tpot_s
-    if memory_of(c).fits:
-        assert b.requests_per_s * stay == pytest.approx(more, rel=0.01)
 
 
 def test_prompts_that_fill_the_steps_do_not_fit():
@@ -174,25 +115,10 @@ def test_many_configurations_at_once_are_those_one_by_one():
         batches[None, :],
         batch_tokens=np.array([[8192.0]] * 3),
         max_batch=np.array([[256.0]] * 3),
-        kv_tokens=np.array([[float(memory_of(c).kv_tokens)] for c in several]),
+        kv_tokens=np.array([[float(memory_of(c).replica_kv_tokens)] for c in several]),
         percentile=90.0,
     )
     for row, c in enumerate(several):
         alone = steady(c, CONVERSATION, batches)
         for name in ("requests_per_s", "tpot_s_at_percentile", "ttft_s_at_percentile", "watts"):
             assert getattr(joined, name)[row] == pytest.approx(getattr(alone, name))
-
-
-def test_predict_is_the_closed_loop_in_other_units():
-    load = Load(input_tokens=1000.0, output_tokens=500.0)
-    c = case(GPT_OSS, "h100-sxm", tp=2, max_batch=64)
-    p = predict(c.architecture, c.accelerator, c.configuration, load, 64)
-    s = at_clients(c, load, 64)
-    assert p.tpot_ms == pytest.approx(float(s.tpot_s) * 1e3)
-    assert p.ttft_ms == pytest.approx(float(s.ttft_s) * 1e3)
-    assert p.output_tok_s_per_accelerator == pytest.approx(float(s.requests_per_s) * 500 / 2)
-    assert p.total_tok_s_per_accelerator == pytest.approx(3 * p.output_tok_s_per_accelerator)
-    assert p.joules_per_output_token == pytest.approx(
-        p.watts_per_accelerator / p.output_tok_s_per_accelerator
-    )
-    assert p.decode_step.total * 1e3 >= p.roofline_decode_ms

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import msgspec
 
 from neocloud.catalog import Accelerator, Architecture
 from neocloud.perf.checks import check
-from neocloud.perf.constants import Fit, constants_of
+from neocloud.perf.constants import Constants, Fit, Levels, constants_of
 from neocloud.perf.levels import levels_of
 from neocloud.perf.numbers import StepNumbers, numbers_of
 from neocloud.perf.records import Configuration
@@ -29,6 +29,11 @@ class NoParametersError(ValueError):
     """Nothing measured stands behind a kind of accelerator: it stays out of predictions."""
 
 
+@cache
+def _shipped_generations() -> frozenset[str]:
+    return measured_generations(shipped_fit())
+
+
 def measured_generations(fit: Fit) -> frozenset[str]:
     """Generations of accelerators that rows of the fit were measured on."""
     return frozenset(
@@ -38,7 +43,7 @@ def measured_generations(fit: Fit) -> frozenset[str]:
 
 def require_measured(accelerator: Accelerator, fit: Fit | None = None) -> None:
     """Raise `NoParametersError` where neither the kind nor its generation was measured."""
-    known = measured_generations(fit or shipped_fit())
+    known = measured_generations(fit) if fit else _shipped_generations()
     if not accelerator.measured and accelerator.generation not in known:
         raise NoParametersError(
             f"{accelerator.key} cannot be predicted: no measured result stands behind it or any "
@@ -51,6 +56,12 @@ def require_measured(accelerator: Accelerator, fit: Fit | None = None) -> None:
 def shipped_hash() -> str:
     """Sixteen hex digits over the shipped parameters, kept in plans."""
     return hashlib.sha256(_PATH.read_bytes()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1024)
+def _shipped_constants(levels: Levels) -> Constants:
+    # A search looks at many configurations that differ in nothing that constants vary with.
+    return constants_of(shipped_fit(), levels)
 
 
 def step_numbers(
@@ -72,8 +83,8 @@ def step_numbers(
         ConfigurationError: the configuration cannot exist on this accelerator.
         MissingFigureError: a figure of the accelerator that is needed is not known.
     """
-    fit = fit or shipped_fit()
     require_measured(accelerator, fit)
     check(architecture, accelerator, configuration)
-    constants = constants_of(fit, levels_of(architecture, accelerator, configuration))
+    levels = levels_of(architecture, accelerator, configuration)
+    constants = constants_of(fit, levels) if fit else _shipped_constants(levels)
     return numbers_of(step_work(architecture, accelerator, configuration), constants)

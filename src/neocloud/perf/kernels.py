@@ -7,8 +7,10 @@ Weight products follow (memory^s + compute^s)^(1/s) with compute = FLOPs / rate 
 there is no hard change from memory-bound to compute-bound, and few rows use the units badly.
 Experts: of E, a step with N tokens visits E (1 - (1 - k/E)^N) under even routing.
 
-What a step takes beyond that (engine, generation, model) is a factor on steps that only generate,
-and another on what prompts add to a step.
+What a step takes beyond that (engine, generation, model) is a factor on what a step takes that
+multiplies no prompt (weights are read, caches too, kernels are launched), and another on what
+prompts add: products, attention, collectives. So no step gets faster by having more to do, nor by
+less bandwidth.
 """
 
 from __future__ import annotations
@@ -30,6 +32,13 @@ def experts_hit(experts: Array, per_token: Array, tokens: Array) -> Array:
     return experts * -np.expm1(tokens * np.log1p(-np.minimum(share, 1.0 - 1e-12)))
 
 
+def _hit(n: StepNumbers, tokens: Array) -> Array:
+    """Experts of a layer that a step of all ranks with `tokens` tokens each visits."""
+    if not np.any(n.experts):
+        return 0.0
+    return experts_hit(n.experts, n.experts_per_token, tokens * n.ranks)
+
+
 def weight_seconds(n: StepNumbers, tokens: Array, rows: Array) -> Array:
     """Seconds of all weight products of a step.
 
@@ -38,21 +47,23 @@ def weight_seconds(n: StepNumbers, tokens: Array, rows: Array) -> Array:
         tokens: tokens of the rank.
         rows: of them, those whose successor is sampled: only these need the output projection.
     """
-    some = tokens > 0
-    everyone = tokens * n.ranks
-    hit = experts_hit(n.experts, n.experts_per_token, everyone)
-    visits = n.experts_per_token * everyone
-    head = rows > 0
+    return _products(n, tokens, rows, tokens > 0, _hit(n, tokens))
+
+
+def _products(n: StepNumbers, tokens: Array, rows: Array, some: Array, hit: Array) -> Array:
+    """Seconds of products of `tokens` tokens where weights and `hit` experts a layer are read."""
     # Attention, dense and shared weights and the head are read one after another.
-    memory = some * n.dense_bytes + head * n.head_bytes
-    memory = memory / n.weight_rate
+    memory = (n.dense_bytes + n.head_bytes) / n.weight_rate
     dense = n.dense_flops_per_token / n.dense_rate
-    compute = some * (tokens + n.half_rows) * dense + rows * n.head_flops_per_row / n.head_rate
-    products = _joined(memory, compute, n.smoothing)
-    memory = hit * n.expert_bytes / n.weight_rate
+    compute = (tokens + n.half_rows) * dense + rows * (n.head_flops_per_row / n.head_rate)
+    products = some * _joined(memory, compute, n.smoothing)
+    if not np.any(n.experts):
+        return products
+    memory = hit * (n.expert_bytes / n.weight_rate)
     # Each expert hit works on visits / hit rows and is at half its rate at expert_half_rows.
     per_row = n.imbalance * n.expert_flops_per_row / n.expert_rate
-    compute = per_row * (visits + n.expert_half_rows * hit)
+    compute = tokens * (per_row * n.experts_per_token * n.ranks)
+    compute = compute + (per_row * n.expert_half_rows) * hit
     return products + _joined(memory, compute, n.smoothing)
 
 
@@ -63,28 +74,44 @@ def _joined(memory: Array, compute: Array, smoothing: Array) -> Array:
 def kv_bytes(n: StepNumbers, decodes: Array, context: Array) -> Array:
     """Cache that one rank reads for the decoding sequences; windows bound what is read."""
     data = n.kv_bytes_per_token * context + n.state_bytes * decodes
-    data = data + n.kv_window_bytes_per_token * np.minimum(context, decodes * n.window)
-    return data + n.kv_recent_bytes_per_token * np.minimum(context, decodes * n.recent)
+    if np.any(n.window):
+        data = data + n.kv_window_bytes_per_token * np.minimum(context, decodes * n.window)
+    if np.any(n.recent):
+        data = data + n.kv_recent_bytes_per_token * np.minimum(context, decodes * n.recent)
+    return data
 
 
 def kv_flops(n: StepNumbers, decodes: Array, context: Array) -> Array:
     """FLOPs of decode attention."""
-    flops = n.kv_flops_per_token * context
-    flops = flops + n.kv_window_flops_per_token * np.minimum(context, decodes * n.window)
-    flops = flops + n.kv_recent_flops_per_token * np.minimum(context, decodes * n.recent)
-    return flops * n.tokens_per_sequence
+    q = n.tokens_per_sequence
+    flops = (n.kv_flops_per_token * q) * context
+    if np.any(n.window):
+        window = n.kv_window_flops_per_token * q
+        flops = flops + window * np.minimum(context, decodes * n.window)
+    if np.any(n.recent):
+        recent = n.kv_recent_flops_per_token * q
+        flops = flops + recent * np.minimum(context, decodes * n.recent)
+    return flops
 
 
 def kv_seconds(n: StepNumbers, decodes: Array, context: Array) -> Array:
     """Seconds of decode attention: reading the cache, and computing where heads share a latent."""
-    data = kv_bytes(n, decodes, context) / n.kv_rate
-    return np.hypot(data, kv_flops(n, decodes, context) / n.latent_rate)
+    return _kv(n, kv_bytes(n, decodes, context), kv_flops(n, decodes, context))
+
+
+def _kv(n: StepNumbers, data: Array, flops: Array) -> Array:
+    # A hypotenuse; numpy's own guards against overflow and takes three times as long.
+    return np.sqrt(np.square(data / n.kv_rate) + np.square(flops / n.latent_rate))
 
 
 def prefill_flops(n: StepNumbers, prefill: Array, pairs: Array) -> Array:
     """FLOPs of prefill attention on one rank; a window bounds the pairs of each token."""
-    flops = n.pair_flops * pairs + n.pair_window_flops * np.minimum(pairs, prefill * n.window)
-    return flops + n.pair_recent_flops * np.minimum(pairs, prefill * n.recent)
+    flops = n.pair_flops * pairs
+    if np.any(n.window):
+        flops = flops + n.pair_window_flops * np.minimum(pairs, prefill * n.window)
+    if np.any(n.recent):
+        flops = flops + n.pair_recent_flops * np.minimum(pairs, prefill * n.recent)
+    return flops
 
 
 def prefill_attention_seconds(n: StepNumbers, prefill: Array, pairs: Array) -> Array:
@@ -96,7 +123,7 @@ def prefill_attention_seconds(n: StepNumbers, prefill: Array, pairs: Array) -> A
     without would for a prompt twice the window.
     """
     each = n.pair_flops + n.pair_window_flops + n.pair_recent_flops
-    lost = prefill * n.prefill_half_tokens / 2.0 * each
+    lost = prefill * (n.prefill_half_tokens / 2.0 * each)
     return (pairs > 0) * (prefill_flops(n, prefill, pairs) + lost) / n.attention_rate
 
 
@@ -117,6 +144,29 @@ def terms(
     )
 
 
+def step_terms(
+    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """The same terms with the factors: they add up to the step, where no roofline bounds it."""
+    own = decodes * n.tokens_per_sequence
+    tokens = own + prefill
+    rows = own + (prefill > 0)
+    some = tokens > 0
+    hit = _hit(n, tokens)
+    # What the step would take if its prompts' tokens were multiplied at no cost.
+    base = _products(n, own, own, some, hit)
+    more = _products(n, tokens, rows, some, hit) - base
+    d, p = n.decode_factor, n.prefill_factor
+    return (
+        d * base + p * more,
+        d * kv_seconds(n, decodes, context),
+        p * prefill_attention_seconds(n, prefill, pairs),
+        (d * own + p * prefill) * n.link_s_per_token,
+        d * some * n.floor_s,
+        d * (some * n.host_s + decodes * n.host_sequence_s),
+    )
+
+
 def paper_seconds(
     n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
 ) -> Array:
@@ -125,38 +175,42 @@ def paper_seconds(
     return weights + kv + attention + links + floor + host
 
 
+def free_seconds(
+    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
+) -> Array:
+    """Seconds of a step as the factors have it, were there no roofline."""
+    weights, kv, attention, links, floor, host = step_terms(n, decodes, context, prefill, pairs)
+    return weights + kv + attention + links + floor + host
+
+
 def step_seconds(
     n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
 ) -> NDArray[np.float64]:
     """Seconds of a step. Never less than memory and compute need at the data sheet's peak."""
+    memory, compute = roofline_seconds(n, decodes, context, prefill, pairs)
     seconds: NDArray[np.float64] = np.maximum(
-        free_seconds(n, decodes, context, prefill, pairs),
-        np.maximum(*roofline_seconds(n, decodes, context, prefill, pairs)),
+        free_seconds(n, decodes, context, prefill, pairs), np.maximum(memory, compute)
     )
     return seconds
 
 
-def free_seconds(
-    n: StepNumbers, decodes: Array, context: Array, prefill: Array, pairs: Array
-) -> Array:
-    """The same as the factors have it, were there no roofline.
-
-    A step that only prefills costs what it would with a sequence that asks next to nothing, and
-    what its prompts add.
-    """
-    nothing = np.zeros(())
-    whole = paper_seconds(n, decodes, context, prefill, pairs)
-    least = np.where(prefill > 0, 1e-9, 0.0)
-    plain = paper_seconds(n, np.maximum(decodes, least), context, nothing, nothing)
-    return n.decode_factor * plain + n.prefill_factor * (whole - plain)
-
-
 def decode_seconds(n: StepNumbers, decodes: Array, context: Array) -> Array:
     """Seconds of a step that only generates: `step_seconds` without a prompt, in half the time."""
-    nothing = np.zeros(())
-    plain = paper_seconds(n, decodes, context, nothing, nothing)
-    least = np.maximum(*roofline_seconds(n, decodes, context, nothing, nothing))
-    return np.maximum(n.decode_factor * plain, least)
+    tokens = decodes * n.tokens_per_sequence
+    some = tokens > 0
+    hit = _hit(n, tokens)
+    data, flops = kv_bytes(n, decodes, context), kv_flops(n, decodes, context)
+    paper = _products(n, tokens, tokens, some, hit) + _kv(n, data, flops)
+    paper = paper + some * (n.floor_s + n.host_s)
+    paper = paper + decodes * (n.host_sequence_s + n.link_s_per_token * n.tokens_per_sequence)
+    memory = some * (n.dense_bytes + n.head_bytes) + data + hit * n.expert_bytes
+    compute = tokens * (_flops_per_token(n) + n.head_flops_per_row) + flops
+    least = np.maximum(memory / n.peak_bytes_per_s, compute / n.peak_flops)
+    return np.maximum(n.decode_factor * paper, least)
+
+
+def _flops_per_token(n: StepNumbers) -> Array:
+    return n.dense_flops_per_token + n.expert_flops_per_row * n.experts_per_token * n.ranks
 
 
 def roofline_seconds(
@@ -165,18 +219,10 @@ def roofline_seconds(
     """The least that memory and compute could take at the data sheet's peak: (memory, compute)."""
     tokens = decodes * n.tokens_per_sequence + prefill
     rows = decodes * n.tokens_per_sequence + (prefill > 0)
-    some = tokens > 0
-    everyone = tokens * n.ranks
-    hit = experts_hit(n.experts, n.experts_per_token, everyone)
-    data = some * (n.dense_bytes + n.head_bytes) + hit * n.expert_bytes
+    data = (tokens > 0) * (n.dense_bytes + n.head_bytes) + _hit(n, tokens) * n.expert_bytes
     data = data + kv_bytes(n, decodes, context)
-    flops = (
-        n.dense_flops_per_token * tokens
-        + n.expert_flops_per_row * n.experts_per_token * everyone
-        + n.head_flops_per_row * rows
-        + kv_flops(n, decodes, context)
-        + prefill_flops(n, prefill, pairs)
-    )
+    flops = tokens * _flops_per_token(n) + rows * n.head_flops_per_row
+    flops = flops + kv_flops(n, decodes, context) + prefill_flops(n, prefill, pairs)
     return data / n.peak_bytes_per_s, flops / n.peak_flops
 
 

@@ -81,13 +81,7 @@ def terms_of(
 ) -> StepTerms:
     """`step_terms` of a configuration's numbers."""
     work = tuple(np.float64(v) for v in (decodes, context, prefill, pairs))
-    seen = np.maximum(work[0], 1e-9 if prefill else 0.0)
-    plain = kernels.terms(n, seen, work[1], np.float64(0), np.float64(0))
-    whole = kernels.terms(n, *work)
-    values = [
-        float(n.decode_factor * p + n.prefill_factor * (w - p))
-        for p, w in zip(plain, whole, strict=True)
-    ]
+    values = [float(v) for v in kernels.step_terms(n, *work)]
     total = sum(values)
     stretch = float(kernels.step_seconds(n, *work)) / total if total else 0.0
     weights, kv_read, attention, collectives, floor, host = (v * stretch for v in values)
