@@ -86,7 +86,7 @@ def test_accelerators_where_rows_state_their_square(tool, tp, moe_tp, moe_ep, co
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"model": "deepseek-ai/DeepSeek-R1"}, "catalog does not hold"),
+        ({"model": "nobody/Unheard-Of-7B"}, "catalog does not hold"),
         ({"attention_dp": "8"}, "data-parallel attention"),
         ({"precision": "int4"}, "int4"),
         ({"accelerator": "gaudi-3"}, "does not know"),

@@ -8,8 +8,9 @@ the mean and variance of the rest). A step's time bends with its tokens, so this
 time of a step with the mean number of tokens: several prompts that share a step cost more together
 than one by one.
 
-Ranks of one replica step together, so each also waits for the others' prompts: what a prompt adds
-counts d^x times for d ranks, as in `closed_loop`.
+Ranks of one replica step together, so each also waits for the others' prompts: a step is as long
+as one with a prompt as if d^x times as many came, for d ranks, as in `closed_loop`; but no more
+often than always.
 """
 
 from __future__ import annotations
@@ -99,11 +100,12 @@ def mix_of_steps(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) 
     carried = (1.0 - weight) * low + weight * high
     some = np.minimum(1.0, pieces * piece / carried)
     plain = decode_seconds(n, load, batch)
-    nothing = np.zeros_like(plain)
+    waited = -np.expm1(coupling(n) * np.log1p(-np.minimum(some, 1.0 - 1e-12)))
+    own = some / waited
     moments = [
-        (1.0 - some, plain, _joules(n, load, batch, nothing, plain)),
-        (some * (1.0 - weight), *_step(n, load, batch, low, plain)),
-        (some * weight, *_step(n, load, batch, high, plain)),
+        (1.0 - waited, plain, _joules(n, load, batch, np.zeros_like(plain), plain)),
+        (waited * (1.0 - weight), *_step(n, load, batch, low, own)),
+        (waited * weight, *_step(n, load, batch, high, own)),
     ]
     average = sum(share * seconds for share, seconds, _ in moments)
     return Mix(
@@ -112,20 +114,21 @@ def mix_of_steps(n: StepNumbers, load: Load, batch: Array, batch_tokens: Array) 
         square=sum(share * np.square(seconds) for share, seconds, _ in moments),
         prompt=(average - plain) / prompts,
         share=1.0 - plain / average,
-        busy_with_prompt=1.0 - (1.0 - some) * plain / average,
+        busy_with_prompt=1.0 - (1.0 - waited) * plain / average,
         joules=sum(share * joules for share, _, joules in moments),
         room=(batch * n.tokens_per_sequence + prompts * load.input_tokens) / batch_tokens,
     )
 
 
 def _step(
-    n: StepNumbers, load: Load, batch: Array, tokens: Array, plain: Array
+    n: StepNumbers, load: Load, batch: Array, tokens: Array, own: Array
 ) -> tuple[Array, Array]:
-    """Seconds and joules of a step with `tokens` prompt tokens."""
+    """Seconds and joules of a step with `tokens` prompt tokens, this rank's in `own` of them."""
     seconds = kernels.step_seconds(n, batch, batch * load.context, tokens, _pairs(load, tokens))
-    admitted = tokens / load.input_tokens * n.host_prompt_s
-    seconds = plain + (seconds - plain + admitted) * coupling(n)
-    return seconds, _joules(n, load, batch, tokens, seconds)
+    seconds = seconds + tokens / load.input_tokens * n.host_prompt_s
+    working = _joules(n, load, batch, tokens, seconds)
+    waiting = _joules(n, load, batch, np.zeros_like(seconds), seconds)
+    return seconds, own * working + (1.0 - own) * waiting
 
 
 def _joules(n: StepNumbers, load: Load, batch: Array, tokens: Array, seconds: Array) -> Array:

@@ -103,7 +103,7 @@ def at_batch(
     spread = _spread(n, load, own, mix)
     tpot = mix.mean / n.accepted * (1.0 + spread.more)
     rate = own / (load.output_tokens * tpot)
-    slow = tpot * np.exp(z * spread.stay - np.square(spread.stay) / 2.0)
+    slow = tpot * np.maximum(np.exp(z * spread.stay - np.square(spread.stay) / 2.0), 1.0)
     running = -np.expm1(-n.ranks * (own + rate * (n.first_token_s + mix.mean + mix.prompt)))
     caught = running * mix.square / (2.0 * mix.mean)
     # A prompt in several chunks keeps those behind it waiting for all of its steps.

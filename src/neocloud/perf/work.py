@@ -268,7 +268,7 @@ def _targets(architecture: Architecture, configuration: Configuration) -> int:
     """Accelerators that a token's hidden state is sent to: its experts', or all that share each."""
     group = configuration.tp * configuration.attention_dp
     visited = max((g.experts_per_token for g in architecture.layers), default=0)
-    return min(visited, group) if configuration.ep > 1 else group
+    return min(visited, group) if visited and configuration.ep > 1 else group
 
 
 def peak_of(accelerator: Accelerator, precision: str) -> float:
