@@ -82,7 +82,7 @@ def _part(
             accelerator=accelerator,
             tp=1 if spread else size,
             attention_dp=size if spread else 1,
-            ep=ep if ep > 1 else 1,
+            ep=max(1, ep),
             precision=precision,
             kv_precision="fp8" if engine == "trtllm" else "bf16",
             engine=engine,

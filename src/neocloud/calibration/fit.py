@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neocloud.calibration.features import features_of_case
 from neocloud.calibration.problem import (
     Cases,
     Lookup,
@@ -25,11 +26,12 @@ from neocloud.calibration.problem import (
 )
 from neocloud.calibration.records import Case, Measured, Mode, Table
 from neocloud.catalog import Catalog
+from neocloud.perf.learned import Learned
 
 Vector = NDArray[np.float64]
 NOISE = 0.15
-"""Standard deviation of a residual that is small: repeats differ by 0.08, releases by more, and rows
-of one sweep err together."""
+"""Standard deviation of a residual that is small: repeats differ by 0.08, releases by more, and
+rows of one sweep err together."""
 FIRST_TOKEN_WEIGHT = 0.4
 _SHAKE = 1e-4
 
@@ -45,22 +47,33 @@ class Block:
     rate: Vector
     ttft: Vector
     median: NDArray[np.bool_]
+    step: Vector
+    """Factor on step times that the learned part gives; ones where there is none."""
+    first: Vector
+    """The same on the time to the first token."""
 
     def residuals(self, theta: Vector) -> Vector:
         """Stacked (tpot, throughput, ttft); 0 where nothing was measured."""
         pre = None if self.prefill is None else constants(self.prefill, theta)
-        loop = solve(self.cases, constants(self.decode, theta), pre)
+        loop = solve(self.cases, constants(self.decode, theta), pre, self.step)
         rate = np.log(throughput(self.cases, loop))
+        first = np.where(self.median, loop.ttft_median_s, loop.ttft_s)
         parts = [
             np.log(loop.tpot_s) - self.tpot,
             rate - self.rate,
-            FIRST_TOKEN_WEIGHT * (np.log(np.where(self.median, loop.ttft_median_s, loop.ttft_s)) - self.ttft),
+            FIRST_TOKEN_WEIGHT
+            * (np.log(np.where(self.median, loop.ttft_median_s, loop.ttft_s)) - self.ttft),
         ]
         return np.nan_to_num(np.stack(parts), nan=0.0)
 
 
 def block(
-    catalog: Catalog, pairs: Sequence[tuple[Case, Measured]], slots: Slots, *, grow: bool
+    catalog: Catalog,
+    pairs: Sequence[tuple[Case, Measured]],
+    slots: Slots,
+    *,
+    grow: bool,
+    learned: Learned | None = None,
 ) -> Block:
     """Arrays of cases of one kind."""
     cases = cases_of(catalog, [case for case, _ in pairs])
@@ -69,6 +82,10 @@ def block(
         found = [getattr(m, name) for _, m in pairs]
         return np.log(np.array([np.nan if v is None else v for v in found]))
 
+    step, first = np.ones(len(pairs)), np.ones(len(pairs))
+    if learned is not None:
+        errors = learned.errors([features_of_case(catalog, case) for case, _ in pairs])
+        step, first = np.exp(-errors[0]), np.exp(-errors[1])
     offline = np.array([case.mode is Mode.OFFLINE for case, _ in pairs])
     return Block(
         cases=cases,
@@ -78,6 +95,8 @@ def block(
         rate=log("throughput"),
         ttft=np.where(offline, np.nan, log("ttft_s")),
         median=np.array([case.table is Table.DEEPSEEK for case, _ in pairs]),
+        step=step,
+        first=first,
     )
 
 
@@ -85,7 +104,8 @@ def fit(
     blocks: Sequence[Block],
     slots: Slots,
     *,
-    start: Vector | None = None,
+    centre: Vector | None = None,
+    spreads: Vector | None = None,
     rounds: int = 25,
     progress: Callable[[int, float], None] | None = None,
 ) -> Vector:
@@ -94,18 +114,20 @@ def fit(
     Args:
         blocks: the measured cases.
         slots: the slots that their look-ups name.
-        start: where to begin; zeros where not given.
+        centre: prior means, where it begins as well; zeros where not given.
+        spreads: prior standard deviations; the terms' own where not given.
         rounds: most steps.
         progress: called with the round and the loss.
     """
-    spreads = slots.spreads()
-    theta = np.zeros(len(spreads)) if start is None else start.copy()
+    spread = slots.spreads() if spreads is None else spreads
+    middle = np.zeros(len(spread)) if centre is None else centre
+    theta = middle.copy()
     damping = 1e-2
     residual = [b.residuals(theta) for b in blocks]
-    loss = _loss(residual, theta, spreads)
+    loss = _loss(residual, theta - middle, spread)
     for step in range(rounds):
-        normal = np.diag(1.0 / spreads**2)
-        gradient = theta / spreads**2
+        normal = np.diag(1.0 / spread**2)
+        gradient = (theta - middle) / spread**2
         for b, r in zip(blocks, residual, strict=True):
             rows, columns, slopes = jacobian(b, theta, r)
             weight = 1.0 / (NOISE**2 * np.sqrt(1.0 + np.square(r / NOISE)))
@@ -115,7 +137,7 @@ def fit(
             move = np.clip(move, -0.7, 0.7)
             trial = theta + move
             trial_residual = [b.residuals(trial) for b in blocks]
-            trial_loss = _loss(trial_residual, trial, spreads)
+            trial_loss = _loss(trial_residual, trial - middle, spread)
             if trial_loss < loss:
                 break
             damping *= 4.0
@@ -131,9 +153,9 @@ def fit(
     return theta
 
 
-def _loss(residuals: Sequence[Vector], theta: Vector, spreads: Vector) -> float:
+def _loss(residuals: Sequence[Vector], away: Vector, spread: Vector) -> float:
     data = sum(float(np.sum(np.sqrt(1.0 + np.square(r / NOISE)) - 1.0)) for r in residuals)
-    return data + 0.5 * float(np.sum(np.square(theta / spreads)))
+    return data + 0.5 * float(np.sum(np.square(away / spread)))
 
 
 def jacobian(

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from neocloud.calibration.fit import Block, block, fit
 from neocloud.calibration.learn import Lesson, step_residual, teach
-from neocloud.calibration.model import Model, Predicted, constants_of_cases, features_of_case
+from neocloud.calibration.features import features_of_case
+from neocloud.calibration.model import Predicted, constants_of_cases, predict_cases
 from neocloud.calibration.problem import Slots, solve, throughput
 from neocloud.calibration.records import Case, Measured, Mode, Table
 from neocloud.catalog import Catalog, load_catalog
 from neocloud.perf.constants import Fit
 from neocloud.perf.features import Features, Scales
 from neocloud.perf.learned import Learned
+from neocloud.perf.predictor import Predictor
 
 Vector = NDArray[np.float64]
 Pair = tuple[Case, Measured]
@@ -41,12 +43,24 @@ def kinds(pairs: Sequence[Pair]) -> list[list[Pair]]:
     return [kind for kind in (closed, apart) if kind]
 
 
-def make(catalog: Catalog, pairs: Sequence[Pair], recipe: Recipe) -> Model:
+def make(catalog: Catalog, pairs: Sequence[Pair], recipe: Recipe) -> Predictor:
     """Fit the physics to rows, then teach the learned part their residuals."""
     slots = Slots()
     blocks = [block(catalog, kind, slots, grow=True) for kind in kinds(pairs)]
     fitted = slots.fit(fit(blocks, slots, rounds=recipe.rounds))
-    return Model(fitted, teach_residuals(catalog, pairs, fitted, recipe))
+    learned = teach_residuals(catalog, pairs, fitted, recipe)
+    return Predictor(
+        fit=fitted, table=learned.table, bands=None, newest=newest(pairs), digest="not laid down"
+    )
+
+
+def newest(pairs: Sequence[Pair]) -> dict[str, float]:
+    """Year, with its fraction, of each engine's newest row."""
+    found: dict[str, float] = {}
+    for case, _ in pairs:
+        if case.year is not None:
+            found[case.decode.engine] = max(found.get(case.decode.engine, 0.0), case.year)
+    return {engine: round(year, 2) for engine, year in sorted(found.items())}
 
 
 def teach_residuals(
@@ -55,7 +69,7 @@ def teach_residuals(
     """The learned part on top of a fit: first of steps, then of the first token given these."""
     features: list[Features] = []
     steps: list[Vector] = []
-    slots, theta = Slots.of(fitted)
+    slots, _ = Slots.of(fitted)
     blocks: list[Block] = []
     for kind in kinds(pairs):
         b = block(catalog, kind, slots, grow=False)
@@ -89,7 +103,7 @@ def teach_residuals(
 def _fold(job: tuple[list[Pair], list[Case], Recipe]) -> Predicted:
     pairs, cases, recipe = job
     catalog = load_catalog()
-    return make(catalog, pairs, recipe).predict(catalog, cases)
+    return predict_cases(make(catalog, pairs, recipe), catalog, cases)
 
 
 def left_out(

@@ -92,9 +92,7 @@ def weights(points: Points, residuals: Vector, counts: Vector, scales: Scales) -
     return found
 
 
-def teach(
-    lessons: Sequence[Lesson], step: Scales, first: Scales
-) -> Learned:
+def teach(lessons: Sequence[Lesson], step: Scales, first: Scales) -> Learned:
     """Make the learned part from residuals."""
     merged, counts = merge(lessons)
     features = [lesson.features for lesson in merged]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neocloud.calibration.features import features_of_case
 from neocloud.calibration.problem import (
     Cases,
     Slots,
@@ -20,8 +21,7 @@ from neocloud.calibration.records import Case, Mode, Table
 from neocloud.catalog import Catalog
 from neocloud.perf.closed_loop import Loop
 from neocloud.perf.constants import Constants, Fit
-from neocloud.perf.features import OFFLINE_LOAD, UNDATED, Features, features_of
-from neocloud.perf.learned import Learned
+from neocloud.perf.predictor import Predictor
 
 Vector = NDArray[np.float64]
 _HALVINGS = 24
@@ -49,54 +49,58 @@ class Predicted:
     explained: Vector
 
 
-@dataclass(frozen=True)
-class Model:
-    """Physics under a fit, and the learned part where there is one."""
+def predict_cases(predictor: Predictor, catalog: Catalog, cases: Sequence[Case]) -> Predicted:
+    """Predict cases of any mode. Nothing measured is read.
 
-    fit: Fit
-    learned: Learned | None
+    Raises:
+        ConfigurationError, MissingFigureError, RowError: see `cases_of`.
+    """
+    kinds = [case.mode is Mode.DISAGGREGATED for case in cases]
+    found = np.full((5, len(cases)), np.nan)
+    for apart in (False, True):
+        index = np.array([i for i, kind in enumerate(kinds) if kind is apart], dtype=np.int64)
+        if len(index):
+            found[:, index] = _kind(predictor, catalog, [cases[i] for i in index])
+    return Predicted(*found)
 
-    def predict(self, catalog: Catalog, cases: Sequence[Case]) -> Predicted:
-        """Predict cases of any mode. Nothing measured is read."""
-        kinds = [case.mode is Mode.DISAGGREGATED for case in cases]
-        found = np.full((5, len(cases)), np.nan)
-        for apart in (False, True):
-            index = np.array([i for i, kind in enumerate(kinds) if kind is apart], dtype=np.int64)
-            if len(index):
-                some = [cases[i] for i in index]
-                found[:, index] = self._kind(catalog, some)
-        return Predicted(*found)
 
-    def _kind(self, catalog: Catalog, cases: Sequence[Case]) -> Vector:
-        table = cases_of(catalog, cases)
-        decode, prefill = constants_of_cases(table, self.fit)
+def _kind(predictor: Predictor, catalog: Catalog, cases: Sequence[Case]) -> Vector:
+    table = cases_of(catalog, cases)
+    decode, prefill = constants_of_cases(table, predictor.fit)
+    # Requests that come at a rate come in no waves.
+    driven = np.array([case.rate > 0 for case in cases])
+    decode = replace(
+        decode,
+        wave=np.where(driven, 0.0, decode.wave),
+        burst=np.where(driven, 0.0, decode.burst),
+    )
+    step, first = np.ones(len(cases)), np.ones(len(cases))
+    explained = np.zeros(len(cases))
+    if predictor.learned is not None:
         features = [features_of_case(catalog, case) for case in cases]
-        step, first = np.ones(len(cases)), np.ones(len(cases))
-        explained = np.zeros(len(cases))
-        if self.learned is not None:
-            errors = self.learned.errors(features)
-            step, first = np.exp(-errors[0]), np.exp(-errors[1])
-            explained = self.learned.explained(features)
-        flight = flights(table, decode, prefill, step)
-        loop = solve(table, decode, prefill, step, flight)
-        median = np.array([case.table is Table.DEEPSEEK for case in cases])
-        ttft = np.where(median, loop.ttft_median_s, loop.ttft_s) * first
-        # A correction of medians says nothing of the mean that throughput follows from.
-        closed = np.array([case.mode is Mode.CLOSED for case in cases])
-        mean = loop.ttft_s * np.where(closed & ~median, first, 1.0)
-        whole = mean + loop.tpot_s * (table.outputs - 1.0)
-        rate = flight / whole
-        offered = np.array([case.rate for case in cases])
-        rate = np.where(offered > 0, np.minimum(rate, offered), rate)
-        return np.stack(
-            [
-                rate * (table.inputs + table.outputs) / table.accelerators,
-                ttft,
-                loop.tpot_s,
-                watts(table, loop, decode),
-                explained,
-            ]
-        )
+        errors = predictor.learned.errors(features)
+        step, first = np.exp(-errors[0]), np.exp(-errors[1])
+        explained = predictor.learned.explained(features)
+    flight = flights(table, decode, prefill, step)
+    loop = solve(table, decode, prefill, step, flight)
+    median = np.array([case.table is Table.DEEPSEEK for case in cases])
+    ttft = np.where(median, loop.ttft_median_s, loop.ttft_s) * first
+    # A correction of medians says nothing of the mean that throughput follows from.
+    closed = np.array([case.mode is Mode.CLOSED for case in cases])
+    mean = loop.ttft_s * np.where(closed & ~median, first, 1.0)
+    whole = mean + loop.tpot_s * (table.outputs - 1.0)
+    rate = flight / whole
+    offered = np.array([case.rate for case in cases])
+    rate = np.where(offered > 0, np.minimum(rate, offered), rate)
+    return np.stack(
+        [
+            rate * (table.inputs + table.outputs) / table.accelerators,
+            ttft,
+            loop.tpot_s,
+            watts(table, loop, decode),
+            explained,
+        ]
+    )
 
 
 def constants_of_cases(cases: Cases, fit: Fit) -> tuple[Constants, Constants | None]:
@@ -108,27 +112,7 @@ def constants_of_cases(cases: Cases, fit: Fit) -> tuple[Constants, Constants | N
     return decode, constants(lookup(cases.prefill, slots, grow=False), theta)
 
 
-def features_of_case(catalog: Catalog, case: Case) -> Features:
-    """Features of a case for the learned part."""
-    offline = case.mode in {Mode.OFFLINE, Mode.RATE}
-    load = 2.0**OFFLINE_LOAD if offline else case.concurrency / case.accelerators
-    return features_of(
-        catalog.architecture(case.model),
-        catalog.accelerator(case.decode.accelerator),
-        case.decode,
-        inputs=case.inputs,
-        outputs=case.outputs,
-        load=load,
-        mode=str(case.mode),
-        layer=case.engine_layer,
-        release=case.release,
-        year=UNDATED if case.year is None else case.year,
-    )
-
-
-def flights(
-    cases: Cases, decode: Constants, prefill: Constants | None, step: Vector
-) -> Vector:
+def flights(cases: Cases, decode: Constants, prefill: Constants | None, step: Vector) -> Vector:
     """Requests in flight: the cases' own, or what a rate leads to (bisection over the loop)."""
     offered = np.array([case.rate for case in cases.cases])
     driven = offered > 0

@@ -25,6 +25,10 @@ def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
     engine, layer = names.engine_of(fields.get("engine", ""))
     precision = names.precision_of(fields.get("precision", ""), model)
     tp, ranks, ep = parallelism(fields)
+    chosen = ""
+    if catalog.architecture(model).query_heads % tp:
+        chosen = f"attention over {tp} accelerators data-parallel: tp does not divide the heads"
+        tp, ranks, ep = 1, tp, tp
     inputs, outputs = number(fields, "isl"), number(fields, "osl")
     scale = MEAN_OF_NOMINAL if {inputs, outputs} <= _NOMINAL else 1.0
     asked = number(fields, "concurrency", 0.0)
@@ -55,6 +59,7 @@ def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
         engine_layer=layer,
         release=f"{engine}:{version}" if version else "",
         year=year(fields),
+        chosen=chosen,
     )
 
 

@@ -11,23 +11,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from neocloud.calibration.records import Case, Mode
-from neocloud.catalog import Catalog
+from neocloud.calibration.records import Case, Mode, RowError
+from neocloud.catalog import Accelerator, Architecture, Catalog
 from neocloud.perf.closed_loop import Loop, aggregated, disaggregated
 from neocloud.perf.constants import CONSTANTS, PARTS, Constants, Fit, Levels
 from neocloud.perf.levels import levels_of
-from neocloud.perf.memory import kept_bytes, memory
+from neocloud.perf.memory import memory
 from neocloud.perf.numbers import StepNumbers, numbers_of
-from neocloud.perf.records import Configuration
+from neocloud.perf.records import Configuration, Memory
 from neocloud.perf.terms import TERMS
 from neocloud.perf.work import StepWork, step_work
 
 Vector = NDArray[np.float64]
 EPOCH = 2026.25
 """Year that engines' ages count from."""
+KEPT_OF_OUTPUT = 0.75
+"""Share of its answer that a running sequence holds in the cache at the limit: between the half
+that it holds on average and the whole that engines without eviction set aside."""
+TIGHT_SHARE = 0.98
+"""Share of memory given to the engine where the default one leaves no room: what operators do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +63,24 @@ class Cases:
 
 
 def part_of(
-    catalog: Catalog, cases: Sequence[Case], configurations: Sequence[Configuration], replicas: Vector
+    catalog: Catalog,
+    cases: Sequence[Case],
+    configurations: Sequence[Configuration],
+    replicas: Vector,
 ) -> Part:
     """Count the work of each configuration.
 
     Raises:
         ConfigurationError, MissingFigureError: see `step_work`.
+        RowError: a configuration leaves no room for a KV cache.
     """
     works, levels, room = [], [], []
     for case, c in zip(cases, configurations, strict=True):
         architecture = catalog.architecture(case.model)
         accelerator = catalog.accelerator(c.accelerator)
-        held = memory(architecture, accelerator, c)
+        held = held_memory(architecture, accelerator, c)
         works.append(step_work(architecture, accelerator, c))
+        age = 0.0 if case.year is None else case.year - EPOCH
         levels.append(
             levels_of(
                 architecture,
@@ -77,11 +88,12 @@ def part_of(
                 c,
                 layer=case.engine_layer,
                 release=case.release,
-                age=0.0 if case.year is None else case.year - EPOCH,
+                age=age,
             )
         )
-        length = case.inputs + case.outputs * 0.75
-        room.append(max(1.0, min(c.max_batch / (c.attention_dp * c.pp), held.kv_tokens / length / c.pp)))
+        length = case.inputs + case.outputs * KEPT_OF_OUTPUT
+        kept = held.kv_tokens / length / c.pp
+        room.append(max(1.0, min(c.max_batch / (c.attention_dp * c.pp), kept)))
     stacked = StepWork(
         **{f.name: np.array([getattr(w, f.name) for w in works]) for f in fields(StepWork)}
     )
@@ -92,6 +104,32 @@ def part_of(
         batch_tokens=np.array([float(c.batch_tokens) for c in configurations]),
         ranks=replicas * stacked.ranks * stacked.stages,
     )
+
+
+def held_memory(
+    architecture: Architecture, accelerator: Accelerator, configuration: Configuration
+) -> Memory:
+    """Memory of a configuration that was run: where the default share leaves nothing, nearly all.
+
+    Raises:
+        RowError: not even then.
+    """
+    held = memory(architecture, accelerator, configuration)
+    if held.fits:
+        return held
+    tight = memory(
+        architecture,
+        accelerator,
+        msgspec.structs.replace(configuration, memory_share=TIGHT_SHARE, batch_tokens=2048),
+    )
+    if not tight.fits:
+        giga = 1e-9
+        raise RowError(
+            f"{architecture.name} in {configuration.precision} does not fit: of "
+            f"{tight.capacity * giga:.0f} GB weights need {tight.weights * giga:.1f}, activations "
+            f"{tight.activations * giga:.1f}, reserve {tight.reserve * giga:.1f}"
+        )
+    return tight
 
 
 def cases_of(catalog: Catalog, cases: Sequence[Case]) -> Cases:
@@ -238,7 +276,9 @@ def lookup(part: Part, slots: Slots, *, grow: bool) -> Lookup:
         formats = [levels.key("format", piece) for levels in part.levels]
         priors[constant] = np.log([prior.by_format.get(f, prior.median) for f in formats])
         bounds[constant] = prior.most
-        found = [(np.full(len(formats), find(term, "all", "all")), np.ones(len(formats)), f"{term}:all")]
+        found = [
+            (np.full(len(formats), find(term, "all", "all")), np.ones(len(formats)), f"{term}:all")
+        ]
         for level in prior.levels:
             name = level.removeprefix("age:")
             keys = [levels.key(name, piece) for levels in part.levels]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+import msgspec
+
 from neocloud.calibration import names
 from neocloud.calibration.fields import Fields, number, optional, whole, year
 from neocloud.calibration.records import Case, Measured, Mode, RowError, Table
@@ -11,6 +16,11 @@ from neocloud.perf import Configuration
 MOST_OFFLINE = 2048
 """Requests at once where all are queued: TensorRT-LLM's own default batch limit."""
 _ONLINE_BATCH = 256
+_WORKERS = re.compile(r"(\d+)P(\d+)D of TP(\d+) workers")
+"""How a disaggregated row's note says its split: prefill and decode workers of one size."""
+_AT_MOST = re.compile(r"output at most (\d+)")
+_OF_LIMIT = 0.68
+"""Mean answer over its limit: 348.7 of 512 tokens in the same source's rows under steady load."""
 
 
 def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
@@ -28,11 +38,9 @@ def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
     tp, pp, ranks = _parallelism(fields, gpus, chosen)
     replicas = max(1, gpus // (tp * pp * ranks))
     mode, asked, rate = _load(fields, replicas * ranks)
-    if mode is Mode.DISAGGREGATED:
-        raise RowError("disaggregated without its split into prefill and decode workers")
     offline = engine == "trtllm" and mode is Mode.OFFLINE
     version = fields.get("engine_version", "")
-    return Case(
+    found = Case(
         table=Table.THROUGHPUT,
         id=fields.get("id") or name,
         model=model,
@@ -51,7 +59,7 @@ def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
         replicas=replicas,
         mode=mode,
         inputs=number(fields, "isl"),
-        outputs=number(fields, "osl"),
+        outputs=_outputs(fields, chosen),
         concurrency=asked,
         rate=rate,
         engine_layer=layer,
@@ -59,6 +67,38 @@ def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
         year=year(fields),
         chosen="; ".join(chosen),
     )
+    return _split(found, fields) if mode is Mode.DISAGGREGATED else found
+
+
+def _split(case: Case, fields: Fields) -> Case:
+    """Workers of a disaggregated row, from its note."""
+    match = _WORKERS.search(fields.get("notes", ""))
+    if match is None:
+        raise RowError("disaggregated without its split into prefill and decode workers")
+    stations, workers, tp = (int(text) for text in match.groups())
+    worker = replace_configuration(case.decode, tp)
+    return replace(
+        case,
+        decode=worker,
+        replicas=workers,
+        prefill=worker,
+        prefill_replicas=stations,
+    )
+
+
+def replace_configuration(configuration: Configuration, tp: int) -> Configuration:
+    """The same with another tensor parallelism and nothing else split."""
+    return msgspec.structs.replace(configuration, tp=tp, attention_dp=1, pp=1, ep=1)
+
+
+def _outputs(fields: Fields, chosen: list[str]) -> float:
+    """Mean answer length; where only its limit is given, a share of it."""
+    match = _AT_MOST.search(fields.get("notes", ""))
+    if match is not None and not (fields.get("osl") or "").strip():
+        limit = float(match.group(1))
+        chosen.append(f"osl {limit * _OF_LIMIT:.0f}: only its limit is given")
+        return limit * _OF_LIMIT
+    return number(fields, "osl")
 
 
 def _parallelism(fields: Fields, gpus: int, chosen: list[str]) -> tuple[int, int, int]:

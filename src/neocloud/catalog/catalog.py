@@ -78,8 +78,7 @@ class Catalog:
 
     def architecture_names(self) -> tuple[str, ...]:
         """Names of the model configurations that the catalog holds, sorted."""
-        paths = (DATA / "configs").glob("*.json")
-        return tuple(sorted(path.stem.replace("__", "/") for path in paths))
+        return _architecture_names()
 
     def architecture(self, name_or_path: str, base: Path | None = None) -> Architecture:
         """Architecture of a model.
@@ -93,9 +92,7 @@ class Catalog:
         """
         names = self.architecture_names()
         if name_or_path in names:
-            return read_config(
-                DATA / "configs" / (name_or_path.replace("/", "__") + ".json"), name_or_path
-            )
+            return _architecture(name_or_path)
         if not name_or_path.endswith(".json"):
             error = unknown_key("model", name_or_path, names)
             raise CatalogError(
@@ -212,6 +209,17 @@ def _metro(row: Mapping[str, str]) -> Metro:
         dc_market=row["dc_market"] == "1",
         zone=row["zone"],
     )
+
+
+@cache
+def _architecture_names() -> tuple[str, ...]:
+    paths = (DATA / "configs").glob("*.json")
+    return tuple(sorted(path.stem.replace("__", "/") for path in paths))
+
+
+@cache
+def _architecture(name: str) -> Architecture:
+    return read_config(DATA / "configs" / (name.replace("/", "__") + ".json"), name)
 
 
 @cache

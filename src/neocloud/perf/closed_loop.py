@@ -169,9 +169,7 @@ def disaggregated(
     service = own + prefill.prefill_factor * (prefill.host_s + prefill.floor_s)
     # A busy station takes several short prompts in one step.
     several = np.maximum(1.0, batch_tokens / inputs)
-    full, _ = _prompt(
-        prefill, inputs * several, batch_tokens * 2.0, zero, context, zero, inputs
-    )
+    full, _ = _prompt(prefill, inputs * several, batch_tokens * 2.0, zero, context, zero, inputs)
     full = (full + prefill.prefill_factor * (prefill.host_s + prefill.floor_s)) / several
     waiting = np.minimum(0.2 * concurrency, 1.0)
     for _ in range(2 * _ROUNDS):
