@@ -1,20 +1,17 @@
 """How fast the performance model answers, on one core: make bench.
 
 A point is one configuration at one number of requests in flight, closed loop solved. The numbers of
-every configuration are derived anew in the time measured, as a search over configurations would.
+every configuration are derived in the time measured, as a search over configurations would; numpy's
+arithmetic on arrays uses one core.
 Start-up is the time of a whole process.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
 import time
-
-for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_threads] = "1"
 
 import numpy as np
 

@@ -134,11 +134,23 @@ def test_mistakes_in_the_file_are_told_all_at_once(cloud: Path):
     assert "cloud.yaml:13:" in done.stderr
 
 
-def test_an_accelerator_that_nothing_was_measured_on_is_a_message(cloud: Path):
+def test_an_accelerator_that_nothing_was_measured_on_is_left_out(cloud: Path):
+    own = "{accelerator: h100-sxm, nodes: 1}"
+    other = "{accelerator: gaudi-3, nodes: 1, capex_usd: 9000}"
+    cloud.write_text(SMALL.replace(own, f"{own}, {other}"))
+    done = neocloud(cloud.parent, "plan", "cloud.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "Left out: ashburn/gaudi-3. gaudi-3 cannot be predicted: no measured" in done.stdout
+    plan = json.loads((cloud.parent / "plan.json").read_text())
+    assert [s["pool"] for s in plan["skipped"]] == ["gaudi-3"]
+    assert {p["accelerator"] for p in plan["placements"]} == {"h100-sxm"}
+
+
+def test_with_no_other_choice_the_plan_is_infeasible_and_says_why(cloud: Path):
     cloud.write_text(SMALL.replace("h100-sxm, nodes: 1", "gaudi-3, nodes: 1, capex_usd: 9000"))
     done = neocloud(cloud.parent, "plan", "cloud.yaml")
-    assert done.returncode == 2
-    assert "accelerators by Intel" in done.stderr
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "pool ashburn/gaudi-3 is left out: gaudi-3 cannot be predicted" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -218,7 +230,7 @@ def test_predict_of_what_does_not_fit_ends_with_3(tmp_path: Path):
         ((*LLAMA, "--isl", "0"), "--isl"),
         ((*LLAMA, "--concurrency", "many"), "--concurrency"),
         (LLAMA[:2], "--accelerator"),
-        ((*LLAMA[:2], "--accelerator", "gaudi-3"), "accelerators by Intel"),
+        ((*LLAMA[:2], "--accelerator", "gaudi-3"), "no measured result stands behind it"),
         (("--model", "missing.json", "--accelerator", "h100-sxm"), "missing.json"),
     ],
 )

@@ -19,7 +19,14 @@ from neocloud.planner.program import INFINITY, Program
 
 ROUND_TRIP_MS = 10.0
 NOTHING = Memory(
-    capacity=0, weights=0, activations=0, reserve=0, kv_cache=0, kv_bytes_per_token=1, kv_tokens=1
+    capacity=0,
+    weights=0,
+    activations=0,
+    reserve=0,
+    kv_cache=0,
+    kv_bytes_per_token=1,
+    kv_tokens=1,
+    replica_kv_tokens=1,
 )
 
 

@@ -105,8 +105,8 @@ def _show(p: Prediction) -> None:
     right = "right"
     out.print(
         table(
-            f"{p.model} on {c.accelerators} x {c.accelerator}, {c.precision}, {p.concurrency} at once, "
-            f"{p.load.input_tokens:g} in, {p.load.output_tokens:g} out",
+            f"{p.model} on {c.accelerators} x {c.accelerator}, {c.precision}, "
+            f"{p.concurrency} at once, {p.load.input_tokens:g} in, {p.load.output_tokens:g} out",
             [("", ""), ("", right), ("", "")],
             [
                 ["output tokens/s per accelerator", f"{p.output_tok_s_per_accelerator:,.0f}", ""],

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from neocloud.perf.constants import Constants
+from neocloud.perf.constants import CONSTANTS, Constants
 from neocloud.perf.values import Value
-from neocloud.perf.work import StepWork
+from neocloud.perf.work import WORK_FIELDS, StepWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,18 @@ class StepNumbers:
     idle_w: Value
 
 
+_DERIVED = frozenset({"imbalance", "host_s"})
+_FIELDS = tuple(f.name for f in fields(StepNumbers))
+_OF_WORK = tuple(name for name in _FIELDS if name in WORK_FIELDS)
+_OF_CONSTANTS = tuple(name for name in _FIELDS if name in CONSTANTS and name not in _DERIVED)
+
+
 def stack(numbers: Sequence[StepNumbers]) -> StepNumbers:
     """Join the numbers of n configurations as columns of shape (n, 1)."""
     return StepNumbers(
         **{
-            f.name: np.array([[getattr(n, f.name)] for n in numbers], dtype=np.float64)
-            for f in fields(StepNumbers)
+            name: np.array([[getattr(n, name)] for n in numbers], dtype=np.float64)
+            for name in _FIELDS
         }
     )
 
@@ -113,31 +119,8 @@ def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
     sent = w.exchanges * w.targets * (w.group - 1.0) / w.group * w.hidden_bytes
     drafted = np.greater(w.drafts, 0.0)
     return StepNumbers(
-        dense_bytes=w.dense_bytes,
-        dense_flops_per_token=w.dense_flops_per_token,
-        expert_bytes=w.expert_bytes,
-        expert_flops_per_row=w.expert_flops_per_row,
-        experts=w.experts,
-        experts_per_token=w.experts_per_token,
-        head_bytes=w.head_bytes,
-        head_flops_per_row=w.head_flops_per_row,
-        kv_bytes_per_token=w.kv_bytes_per_token,
-        kv_window_bytes_per_token=w.kv_window_bytes_per_token,
-        window=w.window,
-        kv_recent_bytes_per_token=w.kv_recent_bytes_per_token,
-        recent=w.recent,
-        state_bytes=w.state_bytes,
-        kv_flops_per_token=w.kv_flops_per_token,
-        kv_window_flops_per_token=w.kv_window_flops_per_token,
-        kv_recent_flops_per_token=w.kv_recent_flops_per_token,
-        pair_flops=w.pair_flops,
-        pair_window_flops=w.pair_window_flops,
-        pair_recent_flops=w.pair_recent_flops,
-        layers=w.layers,
-        tp=w.tp,
-        ranks=w.ranks,
-        group=w.group,
-        stages=w.stages,
+        **{name: getattr(w, name) for name in _OF_WORK},
+        **{name: getattr(c, name) for name in _OF_CONSTANTS},
         tokens_per_sequence=1.0 + w.drafts,
         weight_rate=w.bandwidth * c.memory_efficiency,
         kv_rate=w.bandwidth * c.kv_efficiency,
@@ -146,11 +129,7 @@ def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
         head_rate=w.bf16_peak * c.head_efficiency,
         latent_rate=w.bf16_peak * c.latent_efficiency,
         attention_rate=w.bf16_peak * c.prefill_peak,
-        half_rows=c.half_rows,
-        expert_half_rows=c.expert_half_rows,
         imbalance=np.where(np.greater(w.experts, 0) & exchanged, c.imbalance, 1.0),
-        smoothing=c.smoothing,
-        prefill_half_tokens=c.prefill_half_tokens,
         floor_s=w.layers * c.layer_floor_s
         + w.expert_layers * c.expert_floor_s
         + w.latent_layers * c.latent_floor_s
@@ -159,24 +138,9 @@ def numbers_of(w: StepWork, c: Constants) -> StepNumbers:
         link_s_per_token=several * reduced / (w.tp_link * c.link_efficiency)
         + exchanged * sent / (w.group_link * c.exchange_efficiency),
         host_s=c.host_s * np.where(drafted, c.draft_host, 1.0),
-        host_sequence_s=c.host_sequence_s,
-        host_prompt_s=c.host_prompt_s,
-        first_token_s=c.first_token_s,
-        decode_factor=c.decode_factor,
-        prefill_factor=c.prefill_factor,
         accepted=np.where(drafted, 1.0 + w.drafts * c.acceptance, 1.0),
-        share=c.share,
-        waiting=c.waiting,
-        settle=c.settle,
-        burst=c.burst,
-        calm=c.calm,
-        station=c.station,
-        wave=c.wave,
         peak_bytes_per_s=w.bandwidth,
         peak_flops=w.peak,
-        static_w=w.static_w,
-        dynamic_w=w.dynamic_w,
-        idle_w=w.idle_w,
     )
 
 

@@ -177,14 +177,7 @@ def step_work(
         pair_recent_flops=cache.recent.flops,
         layers=float(architecture.layer_count),
         expert_layers=float(expert_layers),
-        latent_layers=float(
-            sum(
-                g.count
-                for g in architecture.layers
-                if g.decode_pair_flops != g.pair_flops
-                or g.attention in {AttentionKind.LINEAR, AttentionKind.SPARSE}
-            )
-        ),
+        latent_layers=float(sum(g.count for g in architecture.layers if _has_more_kernels(g))),
         tp=float(tp),
         ranks=float(ranks),
         group=float(group),
@@ -262,6 +255,12 @@ def windows(architecture: Architecture) -> list[int]:
         if g.recent_tokens:
             found.append(g.recent_tokens)
     return found
+
+
+def _has_more_kernels(group: LayerGroup) -> bool:
+    """True where heads share a latent, an indexer picks, or a state is kept."""
+    latent = group.decode_pair_flops != group.pair_flops
+    return latent or group.attention in {AttentionKind.LINEAR, AttentionKind.SPARSE}
 
 
 def _targets(architecture: Architecture, configuration: Configuration) -> int:
