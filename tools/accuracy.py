@@ -2,7 +2,7 @@
 
 The measured rows are not part of the repository. The folder that holds them is given as argument or
 in NEOCLOUD_MEASURED; in it `nvidia_serving.csv` and `throughput.csv`, as their README describes.
-Nothing is fitted here: the model's constants are those of neocloud.perf.parameters.
+Nothing is fitted here: the model's constants are those that neocloud.perf ships.
 """
 
 from __future__ import annotations

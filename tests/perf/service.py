@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neocloud.perf import Load, Memory, memory
-from neocloud.replica import Limits, Replica, Request, Timeline, replay
+from neocloud.replica import Limits, Request, replay
 
 from .cases import CATALOG, Case
 
@@ -50,12 +50,6 @@ def from_trace(count: int, seed: int) -> Lengths:
     return Lengths(trace.input_tokens[drawn], trace.output_tokens[drawn])
 
 
-def spread(input_tokens: int, output_tokens: int, count: int, seed: int) -> Lengths:
-    """Between 0.8 of the lengths and the whole, as public benchmarks draw them."""
-    share = np.random.default_rng(seed).uniform(0.8, 1.0, (2, count))
-    return Lengths((input_tokens * share[0]).astype(int), (output_tokens * share[1]).astype(int))
-
-
 def memory_of(c: Case) -> Memory:
     return memory(c.architecture, c.accelerator, c.configuration)
 
@@ -91,35 +85,6 @@ def open_loop(c: Case, lengths: Lengths, rate: float, seed: int) -> Seen:
     idle = (done.end_s - done.busy_s) * c.table.idle_watts
     rows = [(s.arrival_s, s.first_token_s, s.finish_s, s.output_tokens) for s in kept]
     return _seen(c, rows, done.busy_s / done.end_s, (done.joules + idle) / done.end_s)
-
-
-def closed_loop(c: Case, lengths: Lengths, clients: int) -> Seen:
-    """Each client sends its next request when its last is answered, until none is left."""
-    todo = iter(lengths.requests())
-    timeline = Timeline(Replica(limits(c), c.table))
-    arrived, asked, first, rows = {}, {}, {}, []
-
-    def send(now: float) -> None:
-        request = next(todo, None)
-        if request is not None:
-            handle = timeline.replica.submit(request)
-            arrived[handle], asked[handle] = now, request.output_tokens
-
-    for _ in range(clients):
-        send(0.0)
-    timeline.start(0.0)
-    while timeline.due is not None:
-        now = timeline.due
-        for ended in timeline.advance(now):
-            first.update((handle, ended.time_s) for handle in ended.result.started)
-            for h in ended.result.finished:
-                rows.append((arrived[h], first[h], ended.time_s, asked[h]))
-                send(ended.time_s)
-        timeline.start(now)
-    snap = timeline.replica.snapshot()
-    # The last requests run without successors, the first began all at once.
-    kept = rows[len(rows) // 3 : len(rows) - clients]
-    return _seen(c, kept, 1.0, snap.joules / snap.busy_s)
 
 
 def _seen(c: Case, rows: list, busy: float, watts: float) -> Seen:

@@ -156,7 +156,7 @@ def test_more_bandwidth_never_slows_a_prediction(c, factor, name, concurrency, i
     assert after.requests_per_s >= before.requests_per_s * 0.98
 
 
-@given(cases(), st.integers(1, 512), st.integers(16, 30_000), st.integers(16, 4000))
+@given(cases(), st.integers(1, 512), st.integers(16, 30_000), st.integers(64, 4000))
 @settings(max_examples=300, deadline=None)
 def test_no_prediction_beats_the_roofline(c: Case, concurrency: int, inputs: int, outputs: int):
     """Neither a token's time, nor the rate at which all tokens are multiplied."""
