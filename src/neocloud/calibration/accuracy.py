@@ -86,9 +86,11 @@ def error_of(values: Vector) -> Error | None:
 
 
 def _mode(case: Case) -> str:
-    return {Mode.DISAGGREGATED: "disaggregated", Mode.OFFLINE: "offline", Mode.RATE: "at a rate"}.get(
-        case.mode, "aggregated"
-    )
+    return {
+        Mode.DISAGGREGATED: "disaggregated",
+        Mode.OFFLINE: "offline",
+        Mode.RATE: "at a rate",
+    }.get(case.mode, "aggregated")
 
 
 GROUPINGS: dict[str, Callable[[Case], str]] = {

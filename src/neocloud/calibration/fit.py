@@ -7,6 +7,7 @@ square (pseudo-Huber): some rows are wrong. Solved by Gauss-Newton steps under L
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ NOISE = 0.15
 """Standard deviation of a residual that is small: repeats differ by 0.08, releases by more, and
 rows of one sweep err together."""
 FIRST_TOKEN_WEIGHT = 0.4
+MANY = 100.0
+"""Rows of one model from which on each counts less."""
 _SHAKE = 1e-4
 
 
@@ -51,6 +54,8 @@ class Block:
     """Factor on step times that the learned part gives; ones where there is none."""
     first: Vector
     """The same on the time to the first token."""
+    weight: Vector
+    """Of each case: rows of a model with many count less each."""
 
     def residuals(self, theta: Vector) -> Vector:
         """Stacked (tpot, throughput, ttft); 0 where nothing was measured."""
@@ -97,7 +102,18 @@ def block(
         median=np.array([case.table is Table.DEEPSEEK for case, _ in pairs]),
         step=step,
         first=first,
+        weight=weights_of([levels.model for levels in cases.decode.levels]),
     )
+
+
+def weights_of(models: Sequence[str]) -> Vector:
+    """Weight of each row by how many rows its model has.
+
+    Half of the rows are of one model. What all models share would otherwise be bent to explain its
+    last per cent, and a new model is predicted by what is shared.
+    """
+    counts = Counter(models)
+    return np.array([min(1.0, (MANY / counts[m]) ** 0.5) for m in models])
 
 
 def fit(
@@ -124,20 +140,20 @@ def fit(
     theta = middle.copy()
     damping = 1e-2
     residual = [b.residuals(theta) for b in blocks]
-    loss = _loss(residual, theta - middle, spread)
+    loss = _loss(blocks, residual, theta - middle, spread)
     for step in range(rounds):
         normal = np.diag(1.0 / spread**2)
         gradient = (theta - middle) / spread**2
         for b, r in zip(blocks, residual, strict=True):
             rows, columns, slopes = jacobian(b, theta, r)
-            weight = 1.0 / (NOISE**2 * np.sqrt(1.0 + np.square(r / NOISE)))
+            weight = b.weight / (NOISE**2 * np.sqrt(1.0 + np.square(r / NOISE)))
             _accumulate(normal, gradient, (rows, columns, slopes), weight * r, weight)
         while damping < 1e6:
             move = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -gradient)
             move = np.clip(move, -0.7, 0.7)
             trial = theta + move
             trial_residual = [b.residuals(trial) for b in blocks]
-            trial_loss = _loss(trial_residual, trial - middle, spread)
+            trial_loss = _loss(blocks, trial_residual, trial - middle, spread)
             if trial_loss < loss:
                 break
             damping *= 4.0
@@ -153,8 +169,13 @@ def fit(
     return theta
 
 
-def _loss(residuals: Sequence[Vector], away: Vector, spread: Vector) -> float:
-    data = sum(float(np.sum(np.sqrt(1.0 + np.square(r / NOISE)) - 1.0)) for r in residuals)
+def _loss(
+    blocks: Sequence[Block], residuals: Sequence[Vector], away: Vector, spread: Vector
+) -> float:
+    data = sum(
+        float(np.sum(b.weight * (np.sqrt(1.0 + np.square(r / NOISE)) - 1.0)))
+        for b, r in zip(blocks, residuals, strict=True)
+    )
     return data + 0.5 * float(np.sum(np.square(away / spread)))
 
 

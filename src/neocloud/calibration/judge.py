@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neocloud.calibration.features import features_of_case
 from neocloud.calibration.fit import Block, block, fit
 from neocloud.calibration.learn import Lesson, step_residual, teach
-from neocloud.calibration.features import features_of_case
 from neocloud.calibration.model import Predicted, constants_of_cases, predict_cases
 from neocloud.calibration.problem import Slots, solve, throughput
 from neocloud.calibration.records import Case, Measured, Mode, Table

@@ -61,24 +61,38 @@ def _prompt(
     batch_tokens: Array,
     batch: Array,
     context: Array,
-    plain: Array,
-    length: Array | None = None,
+    together: Array = 1.0,
 ) -> tuple[Array, Array]:
-    """Seconds that a prompt adds to the steps that carry it, and how many steps those are."""
+    """Seconds that a prompt adds to the steps that carry it, and how many steps those are.
+
+    Args:
+        n: numbers of the configuration.
+        inputs: prompt length, tokens.
+        batch_tokens: tokens that a step may carry.
+        batch: sequences that generate on a rank.
+        context: tokens that each of them attends to.
+        together: prompts that go through their steps at once; the seconds are all of theirs.
+    """
     beside = batch * n.share
     space = np.maximum(batch_tokens - beside * n.tokens_per_sequence, 64.0)
     # A fraction of a step more rather than a whole one: batches differ, so the mean is smooth.
-    chunks = np.maximum(1.0, inputs / space)
-    tokens = inputs / chunks
-    pairs = kernels.causal_pairs(inputs if length is None else length) / chunks
-    if length is not None:
-        pairs = pairs * inputs / length
-    alone = kernels.paper_seconds(n, beside, beside * context, 0.0, 0.0)
-    both = kernels.paper_seconds(n, beside, beside * context, tokens, pairs)
-    least = np.maximum(*kernels.roofline_seconds(n, 0.0, 0.0, tokens, pairs))
-    del plain
-    added = np.maximum(n.prefill_factor * (both - alone), 0.2 * least)
-    return chunks * added + n.host_prompt_s, chunks
+    chunks = np.maximum(1.0, together * inputs / space)
+    tokens = together * inputs / chunks
+    pairs = together * kernels.causal_pairs(inputs) / chunks
+    past = beside * context
+    alone = kernels.free_seconds(n, beside, past, 0.0, 0.0)
+    both = kernels.free_seconds(n, beside, past, tokens, pairs)
+    return chunks * (both - alone) + together * n.host_prompt_s, chunks
+
+
+def _least_seconds(
+    n: StepNumbers, inputs: Array, outputs: Array, batch: Array, context: Array
+) -> Array:
+    """Seconds of a rank that one request needs at the data sheet's peaks, beside `batch` others."""
+    steps = outputs / n.accepted / batch
+    memory, compute = kernels.roofline_seconds(n, batch, batch * context, 0.0, 0.0)
+    _, prompt = kernels.roofline_seconds(n, 0.0, 0.0, inputs, kernels.causal_pairs(inputs))
+    return np.maximum(steps * memory, steps * compute + prompt)
 
 
 def aggregated(
@@ -106,7 +120,7 @@ def aggregated(
     coupled = (n.ranks * n.stages) ** n.waiting
     for _ in range(_ROUNDS):
         step = kernels.decode_seconds(n, batch, batch * context)
-        own, chunks = _prompt(n, inputs, batch_tokens, batch, context, step)
+        own, chunks = _prompt(n, inputs, batch_tokens, batch, context)
         wait = own * np.where(concurrency * n.ranks > 1.5, coupled, 1.0)
         tpot = step / n.accepted + batch * wait / outputs
         stay = outputs * tpot
@@ -127,6 +141,9 @@ def aggregated(
         batch = 0.5 * batch + 0.5 * np.maximum(inside * stay / (stay + ttft), 1e-3)
     outside = np.maximum(concurrency / inside - 1.0, 0.0) * (stay + ttft)
     ttft, usual = ttft + outside, usual + outside
+    least = concurrency * _least_seconds(n, inputs, outputs, batch, context)
+    short = np.maximum(least - (ttft + tpot * (outputs - 1.0)), 0.0)
+    ttft, usual = ttft + short, usual + short
     whole = ttft + tpot * (outputs - 1.0)
     return Loop(
         ttft_s=ttft,
@@ -165,12 +182,10 @@ def disaggregated(
     """
     context = inputs + outputs / 2.0
     zero = np.zeros_like(concurrency)
-    own, _ = _prompt(prefill, inputs, batch_tokens, zero, context, zero)
-    service = own + prefill.prefill_factor * (prefill.host_s + prefill.floor_s)
+    service, _ = _prompt(prefill, inputs, batch_tokens, zero, context)
     # A busy station takes several short prompts in one step.
     several = np.maximum(1.0, batch_tokens / inputs)
-    full, _ = _prompt(prefill, inputs * several, batch_tokens * 2.0, zero, context, zero, inputs)
-    full = (full + prefill.prefill_factor * (prefill.host_s + prefill.floor_s)) / several
+    full = _prompt(prefill, inputs, batch_tokens, zero, context, several)[0] / several
     waiting = np.minimum(0.2 * concurrency, 1.0)
     for _ in range(2 * _ROUNDS):
         batch = np.minimum(np.maximum(concurrency - waiting, 0.5) / decode_ranks, room)

@@ -25,6 +25,7 @@ class Constants:
     memory_efficiency: Value
     dense_efficiency: Value
     expert_efficiency: Value
+    expert_ratio: Value
     head_efficiency: Value
     latent_efficiency: Value
     kv_efficiency: Value
@@ -33,7 +34,6 @@ class Constants:
     half_rows: Value
     expert_half_rows: Value
     imbalance: Value
-    smoothing: Value
     prefill_peak: Value
     prefill_half_tokens: Value
     collective_s: Value
@@ -119,6 +119,8 @@ PARTS = {
     "dense_efficiency": ("compute_efficiency", "dense"),
     "expert_efficiency": ("compute_efficiency", "expert"),
     "head_efficiency": ("compute_efficiency", "head"),
+    "layer_floor_s": ("layer_floor_s", "dense"),
+    "expert_floor_s": ("expert_floor_s", "expert"),
 }
 """Constants that read another term, for the number format of a part of the model."""
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache, lru_cache
 from pathlib import Path
-
-import msgspec
 
 from neocloud.catalog import Accelerator, Architecture
 from neocloud.perf.checks import check
 from neocloud.perf.constants import Constants, Fit, Levels, constants_of
 from neocloud.perf.levels import levels_of
 from neocloud.perf.numbers import StepNumbers, numbers_of
+from neocloud.perf.predictor import shipped
 from neocloud.perf.records import Configuration
 from neocloud.perf.work import step_work
 
@@ -22,7 +20,7 @@ _PATH = Path(__file__).parent / "data" / "fit.json"
 @cache
 def shipped_fit() -> Fit:
     """The parameters that `make fit` made from published results."""
-    return msgspec.json.decode(_PATH.read_bytes(), type=Fit)
+    return shipped().fit
 
 
 class NoParametersError(ValueError):
@@ -55,7 +53,7 @@ def require_measured(accelerator: Accelerator, fit: Fit | None = None) -> None:
 @cache
 def shipped_hash() -> str:
     """Sixteen hex digits over the shipped parameters, kept in plans."""
-    return hashlib.sha256(_PATH.read_bytes()).hexdigest()[:16]
+    return shipped().digest
 
 
 @lru_cache(maxsize=1024)

@@ -3,8 +3,9 @@
 A step of one rank carries `decodes` sequences that attend to `context` tokens in all, and `prefill`
 prompt tokens that attend to `pairs` (query, key) pairs in all.
 
-Weight products follow (memory^s + compute^s)^(1/s) with compute = FLOPs / rate x (M + M0) / M:
-there is no hard change from memory-bound to compute-bound, and few rows use the units badly.
+Weight products take memory + compute with compute = FLOPs / rate x (M + M0) / M: kernels of a step
+differ in which of the two binds, loads and products overlap badly in each, and few rows use the
+units badly. (A p-norm of the two fitted p = 1.1; with p above 1 more bandwidth can slow the loop.)
 Experts: of E, a step with N tokens visits E (1 - (1 - k/E)^N) under even routing.
 
 What a step takes beyond that (engine, generation, model) is a factor on what a step takes that
@@ -56,7 +57,7 @@ def _products(n: StepNumbers, tokens: Array, rows: Array, some: Array, hit: Arra
     memory = (n.dense_bytes + n.head_bytes) / n.weight_rate
     dense = n.dense_flops_per_token / n.dense_rate
     compute = (tokens + n.half_rows) * dense + rows * (n.head_flops_per_row / n.head_rate)
-    products = some * _joined(memory, compute, n.smoothing)
+    products = some * (memory + compute)
     if not np.any(n.experts):
         return products
     memory = hit * (n.expert_bytes / n.weight_rate)
@@ -64,11 +65,7 @@ def _products(n: StepNumbers, tokens: Array, rows: Array, some: Array, hit: Arra
     per_row = n.imbalance * n.expert_flops_per_row / n.expert_rate
     compute = tokens * (per_row * n.experts_per_token * n.ranks)
     compute = compute + (per_row * n.expert_half_rows) * hit
-    return products + _joined(memory, compute, n.smoothing)
-
-
-def _joined(memory: Array, compute: Array, smoothing: Array) -> Array:
-    return (memory**smoothing + compute**smoothing) ** (1.0 / smoothing)
+    return products + memory + compute
 
 
 def kv_bytes(n: StepNumbers, decodes: Array, context: Array) -> Array:

@@ -63,7 +63,6 @@ class StepNumbers:
     expert_half_rows: Value
     imbalance: Value
     """Load of the busiest rank of experts over the mean."""
-    smoothing: Value
     prefill_half_tokens: Value
     floor_s: Value
     """Launches of a step, and what collectives take whatever their size."""

@@ -57,6 +57,12 @@ TERMS: Mapping[str, Term] = MappingProxyType(
             levels={"format": 0.10, "generation+format": 0.15, "engine+format": 0.10},
             source="[A] 0.77, 0.51 to 0.60, 0.41 in large products; [B] 0.6, 0.5, 0.3 to 0.45",
         ),
+        "expert_ratio": Term(
+            median=0.8,
+            spread=0.3,
+            levels={"maker": 0.2, "engine": 0.15},
+            source="[A] grouped products reach 0.15 to 0.6 of the roofline at 2,048 tokens",
+        ),
         "latent_efficiency": Term(
             median=0.55,
             spread=0.15,
@@ -80,7 +86,6 @@ TERMS: Mapping[str, Term] = MappingProxyType(
         "half_rows": Term(median=80.0, spread=0.35, levels={"maker": 0.3}, source="[B] 40 to 140"),
         "expert_half_rows": Term(median=30.0, spread=0.4, levels={"maker": 0.3}, source="[B] 30"),
         "imbalance": Term(median=1.2, spread=0.1, source="[A] 1.0 to 2; [B] 1.1 to 1.3"),
-        "smoothing": Term(median=1.5, spread=0.15, source="[B] 1 to 2"),
         "prefill_peak": Term(
             median=0.62,
             spread=0.12,
@@ -115,13 +120,23 @@ TERMS: Mapping[str, Term] = MappingProxyType(
             source="[C] as an all-reduce",
         ),
         "layer_floor_s": Term(
-            median=20e-6,
-            spread=0.5,
-            levels={"maker": 0.3, "engine": 0.3, "generation": 0.2},
-            source="[A] 3 to 15 us a kernel, some hidden; [B] 30 to 80 us",
+            median=35e-6,
+            spread=0.4,
+            by_format={"bf16": 25e-6, "fp8": 40e-6, "fp4": 40e-6, "int8": 40e-6},
+            levels={
+                "format": 0.15,
+                "maker": 0.3,
+                "engine": 0.3,
+                "engine+format": 0.1,
+                "generation": 0.2,
+            },
+            source="[A] 3 us a product in bf16, 5 to 15 quantised, 10 for attention; [B] 30 to 80",
         ),
         "expert_floor_s": Term(
-            median=25e-6, spread=0.5, levels={"maker": 0.3, "engine": 0.3}, source="[B] 25 us"
+            median=25e-6,
+            spread=0.5,
+            levels={"format": 0.1, "maker": 0.3, "engine": 0.2},
+            source="[B] 25 us",
         ),
         "latent_floor_s": Term(
             median=20e-6,
