@@ -1,4 +1,4 @@
-"""Predicted against measured: errors by table, accelerator, engine and whatever else rows differ in.
+"""Predicted against measured: errors by table, accelerator, engine, model and so on.
 
 An error is |predicted / measured - 1|. Medians come first: means hang on few rows.
 """

@@ -66,8 +66,7 @@ class Block:
         parts = [
             np.log(loop.tpot_s) - self.tpot,
             rate - self.rate,
-            FIRST_TOKEN_WEIGHT
-            * (np.log(np.where(self.median, loop.ttft_median_s, loop.ttft_s)) - self.ttft),
+            FIRST_TOKEN_WEIGHT * (np.log(first * self.first) - self.ttft),
         ]
         return np.nan_to_num(np.stack(parts), nan=0.0)
 

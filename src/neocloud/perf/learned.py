@@ -128,7 +128,7 @@ class Learned:
         return Correction(*found)
 
     def explained(self, features: list[Features]) -> Vector:
-        """Share of the physics' variance that measured neighbours explain: 0 far away, near 1 close.
+        """Share of the physics' variance that measured neighbours explain: 0 far from all.
 
         From the nearest few alone, so that no large matrix needs to be kept.
         """
