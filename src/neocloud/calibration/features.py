@@ -7,10 +7,15 @@ from neocloud.catalog import Catalog
 from neocloud.perf.features import OFFLINE_LOAD, UNDATED, Features, features_of
 
 
-def features_of_case(catalog: Catalog, case: Case) -> Features:
-    """Features of a case for the learned part."""
-    offline = case.mode in {Mode.OFFLINE, Mode.RATE}
-    load = 2.0**OFFLINE_LOAD if offline else case.concurrency / case.accelerators
+def features_of_case(catalog: Catalog, case: Case, flight: float | None = None) -> Features:
+    """Features of a case for the learned part; `flight` requests, where not the case's own.
+
+    A load at a rate is like a fixed one with as many requests in flight.
+    """
+    load = (case.concurrency if flight is None else flight) / case.accelerators
+    if case.mode is Mode.OFFLINE:
+        load = 2.0**OFFLINE_LOAD
+    mode = Mode.CLOSED if case.mode is Mode.RATE else case.mode
     return features_of(
         catalog.architecture(case.model),
         catalog.accelerator(case.decode.accelerator),
@@ -18,7 +23,7 @@ def features_of_case(catalog: Catalog, case: Case) -> Features:
         inputs=case.inputs,
         outputs=case.outputs,
         load=load,
-        mode=str(case.mode),
+        mode=str(mode),
         layer=case.engine_layer,
         release=case.release,
         year=UNDATED if case.year is None else case.year,

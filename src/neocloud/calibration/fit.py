@@ -24,6 +24,7 @@ from neocloud.calibration.problem import (
     lookup,
     solve,
     throughput,
+    without_waves,
 )
 from neocloud.calibration.records import Case, Measured, Mode, Table
 from neocloud.catalog import Catalog
@@ -60,7 +61,8 @@ class Block:
     def residuals(self, theta: Vector) -> Vector:
         """Stacked (tpot, throughput, ttft); 0 where nothing was measured."""
         pre = None if self.prefill is None else constants(self.prefill, theta)
-        loop = solve(self.cases, constants(self.decode, theta), pre, self.step)
+        decode = without_waves(constants(self.decode, theta), self.cases.cases)
+        loop = solve(self.cases, decode, pre, self.step)
         rate = np.log(throughput(self.cases, loop))
         first = np.where(self.median, loop.ttft_median_s, loop.ttft_s)
         parts = [

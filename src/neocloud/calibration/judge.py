@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from neocloud.calibration.features import features_of_case
 from neocloud.calibration.fit import Block, block, fit
 from neocloud.calibration.learn import Lesson, step_residual, teach
 from neocloud.calibration.model import Predicted, constants_of_cases, predict_cases
-from neocloud.calibration.problem import Slots, solve, throughput
+from neocloud.calibration.problem import Slots, solve, throughput, without_waves
 from neocloud.calibration.records import Case, Measured, Mode, Table
 from neocloud.catalog import Catalog, load_catalog
 from neocloud.perf.constants import Fit
@@ -24,6 +24,8 @@ from neocloud.perf.predictor import Predictor
 Vector = NDArray[np.float64]
 Pair = tuple[Case, Measured]
 ROUNDS = 12
+SATURATED_S = 2.0
+"""A time to the first token beyond which a load at a rate is taken to queue without bound."""
 FOLDS = 5
 
 
@@ -36,9 +38,19 @@ class Recipe:
     rounds: int = ROUNDS
 
 
+def in_flight(case: Case, m: Measured) -> Case | None:
+    """A case at a rate with the requests that were in flight (Little's law); None if saturated."""
+    if not m.ttft_s or not m.tpot_s or m.ttft_s > SATURATED_S:
+        return None
+    return replace(case, concurrency=case.rate * (m.ttft_s + m.tpot_s * (case.outputs - 1.0)))
+
+
 def kinds(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    """Pairs by the kind of loop, those driven at a rate left out: nothing is learned from these."""
+    """Pairs to learn from by the kind of loop; loads at a rate as loops of as many in flight."""
     closed = [p for p in pairs if p[0].mode in {Mode.CLOSED, Mode.OFFLINE}]
+    for case, m in pairs:
+        if case.mode is Mode.RATE and (driven := in_flight(case, m)) is not None:
+            closed.append((driven, m))
     apart = [p for p in pairs if p[0].mode is Mode.DISAGGREGATED]
     return [kind for kind in (closed, apart) if kind]
 
@@ -74,6 +86,7 @@ def teach_residuals(
     for kind in kinds(pairs):
         b = block(catalog, kind, slots, grow=False)
         decode, prefill = constants_of_cases(b.cases, fitted)
+        decode = without_waves(decode, b.cases.cases)
         loop = solve(b.cases, decode, prefill)
         tpot = np.log(loop.tpot_s) - b.tpot
         rate = np.log(throughput(b.cases, loop)) - b.rate
@@ -89,6 +102,7 @@ def teach_residuals(
     for b in blocks:
         count = len(b.cases.cases)
         decode, prefill = constants_of_cases(b.cases, fitted)
+        decode = without_waves(decode, b.cases.cases)
         loop = solve(b.cases, decode, prefill, factor[start : start + count])
         found = np.where(b.median, loop.ttft_median_s, loop.ttft_s)
         firsts.append(np.log(found) - b.ttft)

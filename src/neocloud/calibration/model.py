@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from neocloud.calibration.problem import (
     constants,
     lookup,
     solve,
+    without_waves,
 )
 from neocloud.calibration.records import Case, Mode, Table
 from neocloud.catalog import Catalog
@@ -67,17 +68,15 @@ def predict_cases(predictor: Predictor, catalog: Catalog, cases: Sequence[Case])
 def _kind(predictor: Predictor, catalog: Catalog, cases: Sequence[Case]) -> Vector:
     table = cases_of(catalog, cases)
     decode, prefill = constants_of_cases(table, predictor.fit)
-    # Requests that come at a rate come in no waves.
-    driven = np.array([case.rate > 0 for case in cases])
-    decode = replace(
-        decode,
-        wave=np.where(driven, 0.0, decode.wave),
-        burst=np.where(driven, 0.0, decode.burst),
-    )
+    decode = without_waves(decode, cases)
     step, first = np.ones(len(cases)), np.ones(len(cases))
     explained = np.zeros(len(cases))
     if predictor.learned is not None:
-        features = [features_of_case(catalog, case) for case in cases]
+        before = flights(table, decode, prefill, step)
+        features = [
+            features_of_case(catalog, case, flight)
+            for case, flight in zip(cases, before.tolist(), strict=True)
+        ]
         errors = predictor.learned.errors(features)
         step, first = np.exp(-errors[0]), np.exp(-errors[1])
         explained = predictor.learned.explained(features)

@@ -194,6 +194,16 @@ def solve(
     )
 
 
+def without_waves(decode: Constants, cases: Sequence[Case]) -> Constants:
+    """The same, but cases at a rate have no waves: their requests come one by one."""
+    driven = np.array([case.rate > 0 for case in cases])
+    return replace(
+        decode,
+        wave=np.where(driven, 0.0, decode.wave),
+        burst=np.where(driven, 0.0, decode.burst),
+    )
+
+
 def scaled(numbers: StepNumbers, step: Vector | float) -> StepNumbers:
     """The same with every step `step` times as long (never shorter than the roofline allows)."""
     return replace(

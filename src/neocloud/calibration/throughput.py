@@ -16,6 +16,8 @@ from neocloud.perf import Configuration
 MOST_OFFLINE = 2048
 """Requests at once where all are queued: TensorRT-LLM's own default batch limit."""
 _ONLINE_BATCH = 256
+_RATE_BATCH = 1024
+"""Rows at a rate held over 500 sequences at once without queueing."""
 _WORKERS = re.compile(r"(\d+)P(\d+)D of TP(\d+) workers")
 """How a disaggregated row's note says its split: prefill and decode workers of one size."""
 _AT_MOST = re.compile(r"output at most (\d+)")
@@ -54,7 +56,7 @@ def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
             precision=precision,
             kv_precision="fp8" if engine == "trtllm" and precision in {"fp8", "fp4"} else "bf16",
             engine=engine,
-            max_batch=MOST_OFFLINE if offline or asked > _ONLINE_BATCH else _ONLINE_BATCH,
+            max_batch=_batch_limit(mode, asked, offline=offline),
         ),
         replicas=replicas,
         mode=mode,
@@ -68,6 +70,13 @@ def case_of(catalog: Catalog, fields: Fields, name: str) -> Case:
         chosen="; ".join(chosen),
     )
     return _split(found, fields) if mode is Mode.DISAGGREGATED else found
+
+
+def _batch_limit(mode: Mode, asked: float, *, offline: bool) -> int:
+    """Sequences that may run at once: not stated, so what held the load that was measured."""
+    if offline or asked > _ONLINE_BATCH:
+        return MOST_OFFLINE
+    return _RATE_BATCH if mode is Mode.RATE else _ONLINE_BATCH
 
 
 def _split(case: Case, fields: Fields) -> Case:

@@ -27,9 +27,6 @@ from neocloud.perf.numbers import StepNumbers
 
 Array = Any
 _ROUNDS = 8
-_TRANSFER_S = 0.1
-"""Moving a prompt's cache between workers, as fitted on InferenceX rows: milliseconds of copying
-and the router's hand-over. Only disaggregated deployments have it."""
 _SPREAD = 0.2
 """Lengths of benchmarks lie over 80 to 100 per cent: a wave ends within a fifth of an answer."""
 
@@ -197,7 +194,7 @@ def disaggregated(
         others = (concurrency - 1.0) / np.maximum(concurrency, 1.0)
         queue = waiting / prefill_ranks * others
         answer = service + full * prefill.station * queue
-        ttft = prefill.first_token_s + _TRANSFER_S + answer
+        ttft = prefill.first_token_s + prefill.transfer_s + answer
         # Rounding: waiting for the station, never more than all.
         target = concurrency * ttft / (ttft + stay)
         waiting = 0.6 * waiting + 0.4 * np.minimum(target, concurrency)

@@ -57,6 +57,7 @@ class Constants:
     burst: Value
     calm: Value
     station: Value
+    transfer_s: Value
     wave: Value
 
 

@@ -82,6 +82,8 @@ class StepNumbers:
     burst: Value
     calm: Value
     station: Value
+    transfer_s: Value
+    """Of a prompt's cache from a prefill to a decode worker."""
     wave: Value
     peak_bytes_per_s: Value
     peak_flops: Value

@@ -185,6 +185,12 @@ TERMS: Mapping[str, Term] = MappingProxyType(
         "station": Term(
             median=1.0, spread=0.4, levels={"engine": 0.3}, source="[B] a queue's place"
         ),
+        "transfer_s": Term(
+            median=0.1,
+            spread=0.5,
+            levels={"engine+layer": 0.5, "accelerator": 0.3},
+            source="[B] 0.1 s: copying and the router's hand-over",
+        ),
         "wave": Term(
             median=0.2, spread=0.6, levels={"engine": 0.3}, source="[C] ten requests a client"
         ),
