@@ -10,10 +10,12 @@ from neocloud.calibration.calibrate import (
 from neocloud.calibration.laying import read_pairs
 from neocloud.calibration.model import Predicted, predict_cases
 from neocloud.calibration.records import Case, Measured, Mode, RowError, Table
+from neocloud.calibration.report import Accuracy, accuracy_of, pairs_of_files
 from neocloud.calibration.rows import RowsReport, predict_file
 
 __all__ = [
     "GROUPINGS",
+    "Accuracy",
     "CalibrationError",
     "Case",
     "Error",
@@ -26,8 +28,10 @@ __all__ = [
     "RowError",
     "RowsReport",
     "Table",
+    "accuracy_of",
     "calibrate",
     "lines",
+    "pairs_of_files",
     "predict_cases",
     "predict_file",
     "ratios",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,7 +88,8 @@ def bands_of(errors: Errors) -> Bands:
         modes = {}
         for mode in (Mode.CLOSED, Mode.OFFLINE, Mode.DISAGGREGATED):
             some = (errors.mode == str(mode)) & ~np.isnan(errors.by_output[output])
-            if some.sum() >= _FEWEST:
+            # Loads of a kind with too few rows take the bands of a closed loop.
+            if some.sum() >= _FEWEST or (mode is Mode.CLOSED and some.any()):
                 modes[str(mode)] = _band(errors.take(some), output)
         by_output[output] = modes
     return Bands(by_output=by_output)
@@ -126,8 +128,7 @@ def _quantiles(values: Vector, weight: Vector) -> list[float]:
     return [float(np.interp(level, share, values[order])) for level in LEVELS]
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """Share of rows inside their interval."""
 
     output: str
@@ -151,11 +152,11 @@ def coverage(bands: Bands, errors: Errors) -> list[Coverage]:
             value = some.by_output[output]
             found.append(
                 Coverage(
-                    output,
-                    mode,
-                    len(value),
-                    float(np.mean((value >= low_50) & (value <= high_50))),
-                    float(np.mean((value >= low_90) & (value <= high_90))),
+                    output=output,
+                    mode=mode,
+                    rows=len(value),
+                    inside_50=float(np.mean((value >= low_50) & (value <= high_50))),
+                    inside_90=float(np.mean((value >= low_90) & (value <= high_90))),
                 )
             )
     return found

@@ -7,7 +7,7 @@ learned part stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,8 @@ from neocloud.perf.predictor import Calibration, Change, Predictor, calibrated
 
 _TERMS = ("decode_factor", "prefill_factor", "first_token_s")
 _LEVELS = ("accelerator", "engine+accelerator+format", "model", "model+engine", "release")
+ROUNDS = 15
+"""Most steps of the fit."""
 _FIXED = 1e-6
 """Spread of what is not fitted."""
 _SHRUNK = 0.5
@@ -45,7 +47,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def calibrate(
-    predictor: Predictor, catalog: Catalog, pairs: Sequence[tuple[Case, Measured]], source: str
+    predictor: Predictor,
+    catalog: Catalog,
+    pairs: Sequence[tuple[Case, Measured]],
+    source: str,
+    progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Fit factors to a user's rows.
 
@@ -54,6 +60,7 @@ def calibrate(
         catalog: accelerators and models.
         pairs: the rows, each of which can be predicted.
         source: name of the rows for the file.
+        progress: called with the number of each step of the fit.
 
     Raises:
         CalibrationError: no row has both a load that can be fitted and a measured value.
@@ -76,7 +83,14 @@ def calibrate(
             spreads[i] = _FIXED
         elif i < len(shipped):
             spreads[i] *= _SHRUNK
-    theta = fit(blocks, slots, centre=centre, spreads=spreads, rounds=15)
+    theta = fit(
+        blocks,
+        slots,
+        centre=centre,
+        spreads=spreads,
+        rounds=ROUNDS,
+        progress=None if progress is None else lambda step, _: progress(step + 1),
+    )
     changes = [
         Change(term=term, level=level, key=key, shipped=float(old), calibrated=float(new))
         for (term, level, key), old, new in zip(slots.names, centre, theta, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -47,22 +48,38 @@ def read_rows(path: Path, catalog: Catalog) -> tuple[Table, list[str], Iterator[
         RowError: the file has no header that fits a layout.
         OSError: it cannot be read.
     """
-    text = path.read_text(encoding="utf-8-sig")
-    reader = csv.DictReader(text.splitlines())
-    columns = list(reader.fieldnames or ())
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        # Strict, so that a quote left open is told instead of swallowing the rest of the file.
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns = list(reader.fieldnames or ())
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RowError(f"this is no CSV file in UTF-8 ({error})") from None
     table = detect(columns)
     return table, columns, _rows(reader, table, catalog)
 
 
 def _rows(reader: csv.DictReader[str], table: Table, catalog: Catalog) -> Iterator[Row]:
-    for index, raw in enumerate(reader, start=2):
-        fields = {name: value or "" for name, value in raw.items() if isinstance(name, str)}
+    for raw in _records(reader):
+        # What a row has beyond its header stands under no name, as a list: left out.
+        fields = {
+            name: value if isinstance(value, str) else ""
+            for name, value in raw.items()
+            if isinstance(name, str)
+        }
         try:
-            case = _CASES[table](catalog, fields, f"line {index}")
+            case = _CASES[table](catalog, fields, f"line {reader.line_num}")
         except RowError as reason:
             yield Row(fields=fields, case=None, reason=str(reason))
         else:
             yield Row(fields=fields, case=case)
+
+
+def _records(reader: csv.DictReader[str]) -> Iterator[dict[str | None, str | list[str] | None]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise RowError(f"line {reader.line_num}: {error}") from None
 
 
 def measured(row: Row) -> Measured:

@@ -100,7 +100,8 @@ def predict_file(
     text = io.StringIO()
     writer = csv.DictWriter(text, [*columns, *added], lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    done, refused = 0, {}
+    done = 0
+    refused: dict[str, int] = {}
     for chunk in _chunks(rows):
         index, reasons = usable(catalog, chunk)
         cases = [case for i in index if (case := chunk[i].case) is not None]
