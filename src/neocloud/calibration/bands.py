@@ -86,7 +86,7 @@ def bands_of(errors: Errors) -> Bands:
     by_output = {}
     for output in OUTPUTS:
         modes = {}
-        for mode in (Mode.CLOSED, Mode.OFFLINE, Mode.DISAGGREGATED):
+        for mode in Mode:
             some = (errors.mode == str(mode)) & ~np.isnan(errors.by_output[output])
             # Loads of a kind with too few rows take the bands of a closed loop.
             if some.sum() >= _FEWEST or (mode is Mode.CLOSED and some.any()):

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from neocloud.perf.constants import Fit
+from neocloud.perf.constants import Constants, Fit, Levels, constants_of
+from neocloud.perf.features import UNDATED
 from neocloud.perf.intervals import Bands
 from neocloud.perf.learned import Learned, LearnedTable
+from neocloud.perf.levels import EPOCH
 
 DATA = Path(__file__).parent / "data"
+CALIBRATION_SCHEMA = "neocloud.calibration/1"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Predictor:
         newest: year, with its fraction, of the newest rows by engine: what a prediction without a
             date stands for.
         digest: sixteen hex digits over all of it, kept in plans.
+        calibration: what a user's own rows changed, or None.
     """
 
     fit: Fit
@@ -35,6 +39,37 @@ class Predictor:
     bands: Bands | None
     newest: dict[str, float]
     digest: str
+    calibration: Calibration | None = None
+
+    def year(self, engine: str) -> float:
+        """Year that an undated prediction stands for; `UNDATED` for an engine without dated rows.
+        """
+        return self.newest.get(engine, UNDATED)
+
+    def age(self, engine: str) -> float:
+        """Years between the fit's date and what an undated prediction stands for."""
+        return self.newest.get(engine, EPOCH) - EPOCH
+
+    def constants(self, levels: Levels) -> Constants:
+        """Constants of a configuration under the fit."""
+        # A search looks at many configurations that differ in nothing that constants vary with.
+        found = self._constants.get(levels)
+        if found is None:
+            found = self._constants[levels] = constants_of(self.fit, levels)
+        return found
+
+    @cached_property
+    def _constants(self) -> dict[Levels, Constants]:
+        return {}
+
+    @cached_property
+    def generations(self) -> frozenset[str]:
+        """Generations of accelerators that rows of the fit were measured on."""
+        return frozenset(
+            generation
+            for levels in self.fit.factors.values()
+            for generation in levels.get("generation", ())
+        )
 
     @cached_property
     def learned(self) -> Learned | None:
@@ -54,9 +89,14 @@ class FitFile(msgspec.Struct, frozen=True, kw_only=True):
 @cache
 def shipped() -> Predictor:
     """The predictor that the package carries."""
-    fit_text = (DATA / "fit.json").read_bytes()
-    table_text = (DATA / "learned.json.gz").read_bytes()
-    band_text = (DATA / "intervals.json").read_bytes()
+    return read_predictor(DATA)
+
+
+def read_predictor(folder: Path) -> Predictor:
+    """A predictor as `make fit` lays it down."""
+    fit_text = (folder / "fit.json").read_bytes()
+    table_text = (folder / "learned.json.gz").read_bytes()
+    band_text = (folder / "intervals.json").read_bytes()
     file = msgspec.json.decode(fit_text, type=FitFile)
     digest = hashlib.sha256(b"\0".join((fit_text, table_text, band_text))).hexdigest()[:16]
     return Predictor(
@@ -81,7 +121,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """`calibration.json`: what a user's own rows changed against the shipped fit."""
 
-    schema: str = "neocloud.calibration/1"
+    schema: str = CALIBRATION_SCHEMA
     base: str
     """Digest of the predictor that it was made on."""
     source: str
@@ -108,7 +148,24 @@ def calibrated(predictor: Predictor, calibration: Calibration) -> Predictor:
         bands=predictor.bands,
         newest=predictor.newest,
         digest=hashlib.sha256(predictor.digest.encode() + text).hexdigest()[:16],
+        calibration=calibration,
     )
+
+
+def predictor_of(calibration: Calibration | None) -> Predictor:
+    """The shipped predictor, with a calibration on top if there is one.
+
+    Raises:
+        CalibrationFileError: it was made on another fit.
+    """
+    if calibration is None:
+        return shipped()
+    if calibration.schema != CALIBRATION_SCHEMA or calibration.base != shipped().digest:
+        raise CalibrationFileError(
+            "the calibration was made on another fit than this version's; make it again with "
+            "`neocloud accuracy --fit ROWS.csv --out calibration.json`"
+        )
+    return calibrated(shipped(), calibration)
 
 
 def predictor_with(path: Path | None) -> Predictor:
@@ -125,9 +182,7 @@ def predictor_with(path: Path | None) -> Predictor:
         raise CalibrationFileError(f"{path}: cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:
         raise CalibrationFileError(f"{path}: is no calibration ({error})") from None
-    if calibration.schema != "neocloud.calibration/1" or calibration.base != shipped().digest:
-        raise CalibrationFileError(
-            f"{path}: was made on another fit than this version's; make it again with "
-            "`neocloud accuracy ROWS.csv --fit --out calibration.json`"
-        )
-    return calibrated(shipped(), calibration)
+    try:
+        return predictor_of(calibration)
+    except CalibrationFileError as error:
+        raise CalibrationFileError(f"{path}: {error}") from None
