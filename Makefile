@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 LOCK = requirements/lock.txt
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format docs accuracy bench bench-gateway lock wheel clean
+.PHONY: help demo test check format docs fit bench bench-gateway lock wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22
@@ -42,8 +42,8 @@ format: $(VENV)/.dev ## rewrite files as `make check` wants them
 docs: $(VENV)/.dev ## make the generated pages and schemas again
 	$(BIN)/python tools/docs/generate.py
 
-accuracy: $(VENV)/.dev ## predicted against measured rows: make accuracy MEASURED=FOLDER
-	$(BIN)/python tools/accuracy.py $(MEASURED)
+fit: $(VENV)/.dev ## fit, judge and lay down the performance model: make fit MEASURED=FOLDER
+	OMP_NUM_THREADS=1 $(BIN)/python tools/fit.py $(MEASURED)
 
 bench: $(VENV)/.dev ## points per second of the performance model, and start-up time
 	$(BIN)/python bench/perf/points.py

@@ -9,10 +9,12 @@ from datetime import date
 from neocloud.calibration.records import RowError
 
 Fields = Mapping[str, str]
+_MOST = 1e9
+"""No length, load or result is larger, and none smaller than its inverse."""
 
 
 def number(fields: Fields, name: str, default: float | None = None) -> float:
-    """A finite number above 0; `default` where the field is missing or empty.
+    """A number above 0 of a size that can be; `default` where the field is missing or empty.
 
     Raises:
         RowError: there is neither, or it is no such number.
@@ -28,6 +30,8 @@ def number(fields: Fields, name: str, default: float | None = None) -> float:
         raise RowError(f"{name} is {text[:40]!r}, not a number") from None
     if not math.isfinite(value) or value <= 0:
         raise RowError(f"{name} is {text[:40]!r}, not a number above 0")
+    if not 1.0 / _MOST <= value <= _MOST:
+        raise RowError(f"{name} is {text[:40]!r}, not a number from {1.0 / _MOST:g} to {_MOST:g}")
     return value
 
 

@@ -79,7 +79,7 @@ def _records(reader: csv.DictReader[str]) -> Iterator[dict[str | None, str | lis
     try:
         yield from reader
     except csv.Error as error:
-        raise RowError(f"line {reader.line_num}: {error}") from None
+        raise RowError(f"after line {reader.line_num}: {error}") from None
 
 
 def measured(row: Row) -> Measured:

@@ -52,6 +52,8 @@ class RowsReport:
 
 def can_predict(catalog: Catalog, case: Case) -> None:
     """Raise `RowError` with the reason where a case cannot be predicted."""
+    if min(case.inputs, case.outputs) < 1.0:
+        raise RowError("isl or osl is less than one token")
     try:
         require_measured(catalog.accelerator(case.decode.accelerator))
         cases_of(catalog, [case])
