@@ -24,7 +24,7 @@ def test_layouts_are_told_by_their_columns_whatever_came_out(table):
 
 @pytest.mark.parametrize("columns", [[], ["a", "b"], ["model", "accelerator", "tp"]])
 def test_other_columns_are_told_what_is_missing(columns):
-    with pytest.raises(RowError, match="fit no known layout; the nearest, .*, also has"):
+    with pytest.raises(RowError, match=r"fit no known layout; the nearest, .*, also has"):
         detect(columns)
 
 
