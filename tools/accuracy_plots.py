@@ -13,6 +13,10 @@ from neocloud.calibration.records import Mode
 
 _SIZE = 100
 """Dots an inch."""
+_FEWEST = 20
+"""Rows that a panel or bar needs."""
+_MOST_ERROR = 120.0
+"""Per cent at which the scale of errors ends."""
 
 
 def draw(judged: Judged, figures: Figures, folder: Path) -> None:
@@ -37,7 +41,9 @@ def _predicted(judged: Judged, path: Path) -> None:
     across = 4
     measured = np.array([m.throughput or np.nan for _, m in judged.pairs])
     ratio = judged.ratios("groups").throughput
-    kinds = sorted(set(names[~np.isnan(ratio)].tolist()))
+    judged_names = names[~np.isnan(ratio)]
+    kinds = sorted(k for k in set(names.tolist()) if (judged_names == k).sum() >= _FEWEST)
+    kinds = kinds or sorted(set(judged_names.tolist()))
     down = -(-len(kinds) // across)
     figure, axes = plt.subplots(
         down, across, figsize=(2.3 * across, 2.1 * down), sharey=True, squeeze=False
@@ -80,23 +86,25 @@ def _concurrency(judged: Judged, path: Path) -> None:
             axis.set_xscale("log", base=2)
             axis.legend(fontsize=6)
         title = output if output == "throughput" else output.upper()
-        axis.set(ylim=(0, None), title=title, xlabel="requests in flight an accelerator")
+        axis.set(title=title, xlabel="requests in flight an accelerator")
+        axis.set_ylim(0, min(axis.get_ylim()[1], _MOST_ERROR))
     axes[0].set_ylabel("error, %")
     _save(figure, path)
 
 
 def _coverage(figures: Figures, path: Path) -> None:
-    """Shares of rows inside their intervals."""
-    figure, axis = plt.subplots(figsize=(9.2, 2.6))
-    bars = [(way, c) for way in WAYS for c in figures.coverage[way] if c.rows >= 20]
-    place = np.arange(len(bars))
-    axis.bar(place - 0.2, [100 * c.inside_50 for _, c in bars], 0.4, label="50% interval")
-    axis.bar(place + 0.2, [100 * c.inside_90 for _, c in bars], 0.4, label="90% interval")
-    for level in (50, 90):
-        axis.axhline(level, color="black", linewidth=0.6, linestyle=":")
-    axis.set_xticks(
-        place, [f"{c.output}, {c.mode}\n{way}" for way, c in bars], fontsize=5, rotation=60
-    )
-    axis.set(ylabel="rows inside, %", ylim=(0, 100))
-    axis.legend(fontsize=6, loc="lower right")
+    """Shares of rows inside their intervals, a panel for each way of leaving out."""
+    figure, axes = plt.subplots(1, len(WAYS), figsize=(9.2, 2.8), sharey=True)
+    for axis, way in zip(axes, WAYS, strict=True):
+        bars = [c for c in figures.coverage[way] if c.rows >= _FEWEST]
+        place = np.arange(len(bars))
+        axis.bar(place - 0.2, [100 * c.inside_50 for c in bars], 0.4, label="50% interval")
+        axis.bar(place + 0.2, [100 * c.inside_90 for c in bars], 0.4, label="90% interval")
+        for level in (50, 90):
+            axis.axhline(level, color="black", linewidth=0.6, linestyle=":")
+        names = [f"{c.output}, {c.mode}" for c in bars]
+        axis.set_xticks(place, names, fontsize=6, rotation=60, ha="right")
+        axis.set(ylim=(0, 100), title=f"left out: {way}")
+    axes[0].set_ylabel("rows inside, %")
+    axes[0].legend(fontsize=6, loc="lower right")
     _save(figure, path)

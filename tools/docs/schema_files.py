@@ -11,8 +11,10 @@ import msgspec
 from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
 from neocloud.books import Invoice, Report
+from neocloud.calibration import Accuracy
 from neocloud.ledger import UsageEvent
 from neocloud.ledger.records import SCHEMA as LEDGER
+from neocloud.perf.predictor import Calibration
 from neocloud.planner import plan_schema
 from neocloud.spec import Validation, cloud_schema
 
@@ -39,6 +41,8 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "invoice": _record(Invoice),
     "activity": _record(Row, ACTIVITY),
     "usage-event": _record(UsageEvent, LEDGER),
+    "accuracy": _record(Accuracy),
+    "calibration": _record(Calibration),
 }
 """By the name of the file in `schemas/`, without its ending."""
 

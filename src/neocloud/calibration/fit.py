@@ -70,7 +70,8 @@ class Block:
             rate - self.rate,
             FIRST_TOKEN_WEIGHT * (np.log(first * self.first) - self.ttft),
         ]
-        return np.nan_to_num(np.stack(parts), nan=0.0)
+        stacked: Vector = np.nan_to_num(np.stack(parts), nan=0.0)
+        return stacked
 
 
 def block(
@@ -86,7 +87,8 @@ def block(
 
     def log(name: str) -> Vector:
         found = [getattr(m, name) for _, m in pairs]
-        return np.log(np.array([np.nan if v is None else v for v in found]))
+        logs: Vector = np.log(np.array([np.nan if v is None else v for v in found]))
+        return logs
 
     step, first = np.ones(len(pairs)), np.ones(len(pairs))
     if learned is not None:
