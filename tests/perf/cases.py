@@ -16,7 +16,7 @@ from neocloud.perf import (
     StepTable,
     memory,
     step_numbers,
-    step_table,
+    table_of,
 )
 
 CATALOG = load_catalog()
@@ -55,7 +55,8 @@ class Case:
 
     @cached_property
     def table(self) -> StepTable:
-        return step_table(self.architecture, self.accelerator, self.configuration)
+        """Of the physics: what the numbers give too."""
+        return table_of(self.numbers, self.configuration, self.architecture.max_context)
 
     @cached_property
     def memory(self) -> Memory:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neocloud.catalog import Accelerator, AttentionKind, Figure, LayerGroup
-from neocloud.perf import Load, kernels, predict, step_terms
+from neocloud.perf import Load, Outputs, Prediction, closed_loop, kernels, predict, step_terms
 
 from .cases import DEEPSEEK_R1, DEEPSEEK_V4, GPT_OSS, LLAMA_8B, Case, Work, case, cases, works
 
@@ -132,7 +132,7 @@ def test_more_bandwidth_never_slows_a_step(c: Case, w: Work, factor: float, name
     assert after <= before * (1.0 + 1e-12)
 
 
-@given(
+LOOPS = (
     cases(),
     st.floats(1.01, 10.0),
     st.sampled_from(RATES),
@@ -140,23 +140,45 @@ def test_more_bandwidth_never_slows_a_step(c: Case, w: Work, factor: float, name
     st.integers(16, 30_000),
     st.integers(16, 4000),
 )
-@settings(max_examples=400, deadline=None)
-def test_more_bandwidth_never_slows_a_prediction(c, factor, name, concurrency, inputs, outputs):
-    """Throughput of the closed loop, but for 2 per cent: the smooth change from memory to compute
-    lets a prompt cost a little less beside a step that reads more slowly.
-    """
-    if not c.memory.fits:
-        return
-    wider = quicker(c.accelerator, factor, name)
+
+
+def with_more(c, factor, name, concurrency, inputs, outputs) -> tuple[Prediction, Prediction]:
     load = Load(input_tokens=inputs, output_tokens=outputs)
     before, after = (
         predict(c.architecture, a, c.configuration, load, concurrency)
-        for a in (c.accelerator, wider)
+        for a in (c.accelerator, quicker(c.accelerator, factor, name))
     )
-    assert after.requests_per_s >= before.requests_per_s * 0.98
+    return before, after
 
 
-@given(cases(), st.integers(1, 512), st.integers(16, 30_000), st.integers(64, 4000))
+@given(*LOOPS)
+@settings(max_examples=300, deadline=None)
+def test_more_bandwidth_never_slows_a_prediction(c, factor, name, concurrency, inputs, outputs):
+    """Throughput by the physics and with what neighbours say, of a loop solved to the end."""
+    if not c.memory.fits:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(closed_loop, "_ROUNDS", 100)
+        before, after = with_more(c, factor, name, concurrency, inputs, outputs)
+    assert total(after.physics) >= total(before.physics) * (1 - 1e-9)
+    assert after.requests_per_s >= before.requests_per_s * (1 - 1e-9)
+
+
+@given(*LOOPS)
+@settings(max_examples=150, deadline=None)
+def test_nor_with_what_a_few_rounds_leave_unsolved(c, factor, name, concurrency, inputs, outputs):
+    """As it is shipped: rounds end where the loop stands still to about a thousandth."""
+    if not c.memory.fits:
+        return
+    before, after = with_more(c, factor, name, concurrency, inputs, outputs)
+    assert after.requests_per_s >= before.requests_per_s * (1 - 2e-3)
+
+
+def total(outputs: Outputs) -> float:
+    return outputs.total_tok_s_per_accelerator
+
+
+@given(cases(), st.integers(1, 512), st.integers(1, 30_000), st.integers(1, 4000))
 @settings(max_examples=300, deadline=None)
 def test_no_prediction_beats_the_roofline(c: Case, concurrency: int, inputs: int, outputs: int):
     """Neither a token's time, nor the rate at which all tokens are multiplied."""
@@ -170,6 +192,7 @@ def test_no_prediction_beats_the_roofline(c: Case, concurrency: int, inputs: int
         concurrency,
     )
     assert p.tpot_ms * p.tokens_per_step >= p.roofline_decode_ms * (1 - 1e-9)
+    assert p.requests_per_s <= p.roofline_requests_per_s * (1 + 1e-9)
     inside = c.architecture.active_parameters - c.architecture.head_parameters
     rate = p.requests_per_s * (inputs + outputs / p.tokens_per_step) / c.configuration.accelerators
     assert 2.0 * inside * rate <= max(f.value for f in c.accelerator.flops.values() if f.value)
@@ -218,9 +241,8 @@ def test_a_decode_step_by_hand():
     inside, head = 6_979_321_856, 525_336_576
     memory = 2 * (inside + head) / n.weight_rate
     compute = 2 * inside * (4 + n.half_rows) / n.dense_rate + 4 * 2 * head / n.head_rate
-    s = n.smoothing
     weights, kv, attention, links, floor, host = kernels.terms(n, 4.0, 4000.0, 0.0, 0.0)
-    assert weights == pytest.approx((memory**s + compute**s) ** (1 / s))
+    assert weights == pytest.approx(memory + compute)
     # 4,000 tokens of 131,072 bytes; 32 query heads x 128 numbers, two products, 32 layers.
     data, flops = 4000 * 131_072, 4000 * 4 * 32 * 128 * 32
     assert kv == pytest.approx(np.hypot(data / n.kv_rate, flops / n.latent_rate))

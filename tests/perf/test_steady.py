@@ -98,7 +98,7 @@ def test_more_load_is_slower(c: Case, batches: list[float]):
     most = 0.9 * c.configuration.batch_tokens / (float(n.tokens_per_sequence) + brought) * c.ranks
     s = steady(c, CONVERSATION, sorted(min(b, most * b / 400.0) for b in batches))
     for values in (s.requests_per_s, s.tpot_s, s.ttft_s):
-        assert (np.diff(values) > -0.03 * values[1:]).all(), values
+        assert (np.diff(values) > -0.05 * values[1:]).all(), values
 
 
 def test_prompts_that_fill_the_steps_do_not_fit():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from neocloud.perf import shipped
 from neocloud.planner import lengths_of, point_at
 from neocloud.planner.candidates import BATCH_GRID, Question, search
 from neocloud.planner.demand import demand_classes
@@ -31,6 +32,7 @@ def question(**changes) -> Question:
         "accelerator_hour": 2.0,
         "kwh": 0.08,
         "pue": 1.25,
+        "predictor": shipped(),
     }
     return Question(**(asked | changes))
 

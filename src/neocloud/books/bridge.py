@@ -23,6 +23,7 @@ import msgspec
 from neocloud.books.comparison import CAUSES, BridgeStep
 from neocloud.books.metered import MeteredModel, lengths_metered
 from neocloud.catalog import Catalog
+from neocloud.perf import Predictor
 from neocloud.planner import ModelSummary, Placement, capacity
 from neocloud.spec import Cloud
 
@@ -57,6 +58,7 @@ def make_bridge(
     placements: Sequence[Placement],
     mine: MeteredModel,
     factor: float | None,
+    predictor: Predictor,
 ) -> Bridge | None:
     """Split the difference in cost; None where nothing was held or no answer was whole."""
     lengths = lengths_metered(mine.events)
@@ -72,7 +74,7 @@ def make_bridge(
     load = lengths.load(summary.percentile)
     metered_per_request = lengths.mean_input() + lengths.mean_output()
     could_now = [
-        capacity(cloud, catalog, p, load)
+        capacity(cloud, catalog, p, load, predictor)
         / p.configuration.accelerators
         * metered_per_request
         * 3600

@@ -18,6 +18,7 @@ from neocloud.books.metered import (
 )
 from neocloud.books.step_factor import Replayed, replay_metered
 from neocloud.catalog import Catalog
+from neocloud.perf import predictor_of
 from neocloud.planner import ModelSummary, Placement, Plan, placement_table
 from neocloud.spec import Cloud
 
@@ -65,17 +66,18 @@ def _compare(
     cloud: Cloud, catalog: Catalog, plan: Plan, summary: ModelSummary, metered: Metered
 ) -> Comparison:
     placements = [p for p in plan.placements if p.model == summary.model]
+    predictor = predictor_of(plan.calibration)
     mine = of_model(metered, plan, summary.model)
     replays = [
         replay_metered(
             {r: [e for e in mine.events if e.replica == r] for r in p.replica_ids()},
             p,
-            placement_table(cloud, catalog, p),
+            placement_table(cloud, catalog, p, predictor),
         )
         for p in placements
     ]
     factor = _pooled(replays)
-    bridge = make_bridge(cloud, catalog, summary, placements, mine, factor)
+    bridge = make_bridge(cloud, catalog, summary, placements, mine, factor, predictor)
     planned = planned_side(summary, placements)
     expected = expected_side(mine, replays, summary.percentile)
     now = metered_side(

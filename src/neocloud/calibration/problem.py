@@ -19,7 +19,7 @@ from neocloud.calibration.records import Case, Mode, RowError
 from neocloud.catalog import Accelerator, Architecture, Catalog
 from neocloud.perf.closed_loop import Loop, aggregated, disaggregated
 from neocloud.perf.constants import CONSTANTS, PARTS, Constants, Fit, Levels
-from neocloud.perf.levels import levels_of
+from neocloud.perf.levels import EPOCH, levels_of
 from neocloud.perf.memory import memory
 from neocloud.perf.numbers import StepNumbers, numbers_of
 from neocloud.perf.records import Configuration, Memory
@@ -27,8 +27,6 @@ from neocloud.perf.terms import TERMS
 from neocloud.perf.work import StepWork, step_work
 
 Vector = NDArray[np.float64]
-EPOCH = 2026.25
-"""Year that engines' ages count from."""
 KEPT_OF_OUTPUT = 0.75
 """Share of its answer that a running sequence holds in the cache at the limit: between the half
 that it holds on average and the whole that engines without eviction set aside."""

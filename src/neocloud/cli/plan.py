@@ -12,7 +12,7 @@ from neocloud.catalog import CatalogError
 from neocloud.cli.cloud_file import open_cloud, plan_beside
 from neocloud.cli.failure import INFEASIBLE, Failure
 from neocloud.cli.tables import console, significant, table
-from neocloud.perf import NoParametersError
+from neocloud.perf import CalibrationFileError, NoParametersError, predictor_with
 from neocloud.planner import (
     CostByTier,
     InfeasibleError,
@@ -31,19 +31,30 @@ from neocloud.planner import (
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to write the plan; plan.json beside the file unless given.",
 )
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What `neocloud accuracy --fit` made of rows of your own.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan itself instead of tables.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def command(cloud_file: Path, out: Path | None, as_json: bool, quiet: bool) -> None:
+def command(
+    cloud_file: Path, out: Path | None, calibration: Path | None, as_json: bool, quiet: bool
+) -> None:
     """Find the cheapest way to serve CLOUD_FILE's demand within its objectives.
 
     Says which configuration serves each model, how many replicas stand where, and what a million
     tokens cost by tier. Writes plan.json. Exit status 3 if nothing serves the demand.
     """
     cloud, catalog = open_cloud(cloud_file)
+    try:
+        predictor = predictor_with(calibration)
+    except CalibrationFileError as error:
+        raise Failure(str(error)) from None
     show = not quiet and not as_json and sys.stderr.isatty()
     with console_status(show) as told:
         try:
-            plan = make_plan(cloud, catalog, told)
+            plan = make_plan(cloud, catalog, told, predictor)
         except InfeasibleError as error:
             lines = "\n".join(f"  {reason}" for reason in error.reasons)
             raise Failure(

@@ -1,17 +1,22 @@
 """Memory, time and energy of an engine's step; the steady throughput and latency that follow."""
 
 from neocloud.perf.checks import ConfigurationError
-from neocloud.perf.constants import Fit
-from neocloud.perf.fitted import (
-    NoParametersError,
-    require_measured,
-    shipped_fit,
-    shipped_hash,
-    step_numbers,
-)
+from neocloud.perf.correction import correction_of, scaled
+from neocloud.perf.fitted import NoParametersError, require_measured, step_numbers
+from neocloud.perf.intervals import Interval
+from neocloud.perf.learned import Correction
 from neocloud.perf.memory import memory
 from neocloud.perf.numbers import StepNumbers, stack
-from neocloud.perf.predict import DoesNotFitError, Prediction, predict, step_terms
+from neocloud.perf.predict import DoesNotFitError, predict, step_terms
+from neocloud.perf.prediction import Intervals, Outputs, Prediction
+from neocloud.perf.predictor import (
+    Calibration,
+    CalibrationFileError,
+    Predictor,
+    predictor_of,
+    predictor_with,
+    shipped,
+)
 from neocloud.perf.records import (
     Configuration,
     Load,
@@ -26,14 +31,20 @@ from neocloud.perf.steady import at_batch
 from neocloud.perf.table import StepTable, step_table, table_of
 
 __all__ = [
+    "Calibration",
+    "CalibrationFileError",
     "Configuration",
     "ConfigurationError",
+    "Correction",
     "DoesNotFitError",
-    "Fit",
+    "Interval",
+    "Intervals",
     "Load",
     "Memory",
     "NoParametersError",
+    "Outputs",
     "Prediction",
+    "Predictor",
     "PrefillAttention",
     "Steady",
     "StepNumbers",
@@ -42,11 +53,14 @@ __all__ = [
     "StepTableData",
     "StepTerms",
     "at_batch",
+    "correction_of",
     "memory",
     "predict",
+    "predictor_of",
+    "predictor_with",
     "require_measured",
-    "shipped_fit",
-    "shipped_hash",
+    "scaled",
+    "shipped",
     "stack",
     "step_numbers",
     "step_table",

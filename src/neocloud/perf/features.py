@@ -194,7 +194,8 @@ def likeness(a: Points, b: Points, s: Scales) -> tuple[Vector, Vector]:
 
     def near(kind: str, scale: float) -> Vector:
         apart = (getattr(a, kind)[:, None] - getattr(b, kind)[None, :]) / scale
-        return np.square(apart)
+        squared: Vector = np.square(apart)
+        return squared
 
     lengths = np.exp(-0.5 * (near("inputs", s.lengths) + near("outputs", s.lengths)))
     layout = near("tp", s.layouts) + near("ranks", s.layouts) + near("stages", s.layouts)

@@ -10,10 +10,8 @@ correction; measured values cannot be read off it.
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -32,7 +30,6 @@ from neocloud.perf.features import (
 )
 
 Vector = NDArray[np.float64]
-_PATH = Path(__file__).parent / "data" / "learned.json.gz"
 KNOTS = np.arange(-7.0, 13.0)
 """Logarithms of loads at which a configuration's correction is kept; straight between them."""
 NEIGHBOURS = 24
@@ -149,10 +146,5 @@ class Learned:
                 matrix[np.diag_indices_from(matrix)] += scales.noise**2
                 k = near[row, index]
                 shares.append(float(k @ np.linalg.solve(matrix, k)) / prior)
-        return np.clip(np.array(shares), 0.0, 1.0)
-
-
-@cache
-def shipped_learned() -> Learned:
-    """The learned part that the package carries."""
-    return Learned(msgspec.json.decode(gzip.decompress(_PATH.read_bytes()), type=LearnedTable))
+        found: Vector = np.clip(np.array(shares), 0.0, 1.0)
+        return found

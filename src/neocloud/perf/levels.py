@@ -7,6 +7,9 @@ from neocloud.perf.constants import Levels
 from neocloud.perf.formats import compute_format, layer_precisions
 from neocloud.perf.records import Configuration
 
+EPOCH = 2026.25
+"""Year, with its fraction, that engines' ages count from."""
+
 
 def shape_of(architecture: Architecture) -> str:
     """Key of a model in the fit: models of one shape run alike, whatever they were trained on."""
@@ -42,7 +45,7 @@ def levels_of(
         configuration: how it runs.
         layer: what splits prefill from generation: `dynamo`, `mori` or nothing.
         release: engine and version where known.
-        age: years since the fit's date, negative before.
+        age: years since `EPOCH`, negative before.
     """
     dense, expert = layer_precisions(architecture, configuration.precision)
     routed = any(g.experts for g in architecture.layers)

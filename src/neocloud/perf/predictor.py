@@ -42,8 +42,7 @@ class Predictor:
     calibration: Calibration | None = None
 
     def year(self, engine: str) -> float:
-        """Year that an undated prediction stands for; `UNDATED` for an engine without dated rows.
-        """
+        """Year that an undated prediction stands for; `UNDATED` where no row has a date."""
         return self.newest.get(engine, UNDATED)
 
     def age(self, engine: str) -> float:

@@ -175,8 +175,8 @@ class PrefillAttention(msgspec.Struct, frozen=True, kw_only=True):
     window: float
     flops_per_recent_pair: float
     recent: float
-    flops_per_s: float
-    """Reached in long prompts."""
+    s_per_flop: tuple[float, ...]
+    """Seconds of a FLOP in long prompts, at each decode batch of the table."""
     peak_flops: float
     """Of the data sheet."""
     half_tokens: float

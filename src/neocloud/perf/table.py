@@ -17,11 +17,20 @@ import numpy as np
 
 from neocloud.catalog import Accelerator, Architecture
 from neocloud.perf import kernels
+from neocloud.perf.correction import correction_of, scaled
 from neocloud.perf.fitted import step_numbers
 from neocloud.perf.interpolation import cell, interpolate
+from neocloud.perf.learned import Correction
 from neocloud.perf.mix import coupling
 from neocloud.perf.numbers import StepNumbers
-from neocloud.perf.records import Configuration, PrefillAttention, StepPower, StepTableData
+from neocloud.perf.predictor import Predictor
+from neocloud.perf.records import (
+    Configuration,
+    Load,
+    PrefillAttention,
+    StepPower,
+    StepTableData,
+)
 
 _CONTEXTS_AN_OCTAVE = 0.5
 
@@ -96,7 +105,10 @@ class StepTable:
             )
             each = a.flops_per_pair + a.flops_per_window_pair + a.flops_per_recent_pair
             if pairs:
-                seconds += (flops + tokens * a.half_tokens / 2.0 * each) / a.flops_per_s
+                # Beyond the largest batch the last value stays: a line might fall below nothing.
+                near, far = a.s_per_flop[at[0] : at[0] + 2]
+                s_per_flop = near + min(by[0], 1.0) * (far - near)
+                seconds += (flops + tokens * a.half_tokens / 2.0 * each) * s_per_flop
             compute += flops / a.peak_flops
         return max(seconds, memory, compute), memory + compute
 
@@ -122,7 +134,7 @@ class StepTable:
                     window=a.window,
                     flops_per_recent_pair=a.flops_per_recent_pair,
                     recent=a.recent,
-                    flops_per_s=a.flops_per_s / factor,
+                    s_per_flop=tuple(s * factor for s in a.s_per_flop),
                     peak_flops=a.peak_flops / factor,
                     half_tokens=a.half_tokens,
                 ),
@@ -169,11 +181,26 @@ def _context_axis(n: StepNumbers, longest: int) -> tuple[float, ...]:
     return tuple(sorted(points))
 
 
-def table_of(numbers: StepNumbers, configuration: Configuration, longest: int) -> StepTable:
-    """Tabulate the kernels for one configuration; `longest` is the longest context in tokens."""
-    n = numbers
-    ranks = float(n.ranks * n.stages)
+def table_of(
+    numbers: StepNumbers,
+    configuration: Configuration,
+    longest: int,
+    correction: Correction | None = None,
+) -> StepTable:
+    """Tabulate the kernels for one configuration.
+
+    Args:
+        numbers: of the configuration, physics alone.
+        configuration: how it runs.
+        longest: the longest context, tokens.
+        correction: the learned part's, taken at each decode batch; None for the physics alone.
+    """
     batch = _batch_axis(configuration.max_batch)
+    # A step without a decoding sequence carries one request's prompt at least.
+    loads = np.maximum(batch, 1.0) / configuration.accelerators
+    factors = np.ones(len(batch)) if correction is None else correction.step_factor(loads)
+    n = scaled(numbers, factors[:, None, None])
+    ranks = float(n.ranks * n.stages)
     context = _context_axis(n, longest)
     prefill = _prefill_axis(configuration.batch_tokens)
     b = np.array(batch)[:, None, None] / ranks
@@ -196,7 +223,7 @@ def table_of(numbers: StepNumbers, configuration: Configuration, longest: int) -
                 window=float(n.window),
                 flops_per_recent_pair=float(n.pair_recent_flops),
                 recent=float(n.recent),
-                flops_per_s=float(n.attention_rate / n.prefill_factor),
+                s_per_flop=_flat(n.prefill_factor / n.attention_rate, factors),
                 peak_flops=float(n.peak_flops),
                 half_tokens=float(n.prefill_half_tokens),
             ),
@@ -218,8 +245,21 @@ def _flat(values: Any, *axes: Any) -> tuple[float, ...]:
 
 
 def step_table(
-    architecture: Architecture, accelerator: Accelerator, configuration: Configuration
+    architecture: Architecture,
+    accelerator: Accelerator,
+    configuration: Configuration,
+    load: Load,
+    predictor: Predictor | None = None,
 ) -> StepTable:
-    """Tabulate what a step costs for `configuration`, up to the model's longest context."""
-    numbers = step_numbers(architecture, accelerator, configuration)
-    return table_of(numbers, configuration, architecture.max_context)
+    """Tabulate what a step costs for `configuration`, up to the model's longest context.
+
+    Args:
+        architecture: the model.
+        accelerator: what it runs on.
+        configuration: how it runs.
+        load: lengths of the requests: what the learned part goes by, besides the batch.
+        predictor: what it rests on; None for the shipped one.
+    """
+    numbers = step_numbers(architecture, accelerator, configuration, predictor)
+    correction = correction_of(architecture, accelerator, configuration, load, predictor)
+    return table_of(numbers, configuration, architecture.max_context, correction)

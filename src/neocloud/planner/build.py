@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.catalog import Catalog
-from neocloud.perf import NoParametersError, require_measured, shipped_hash
+from neocloud.perf import NoParametersError, Predictor, require_measured, shipped
 from neocloud.planner import rates
 from neocloud.planner.candidates import Found, Question, search
 from neocloud.planner.demand import HOURS, DemandClass, demand_classes
@@ -53,19 +53,25 @@ class Searched:
     skipped: tuple[Skipped, ...]
 
 
-def make_plan(cloud: Cloud, catalog: Catalog, progress: Progress = silent) -> Plan:
+def make_plan(
+    cloud: Cloud,
+    catalog: Catalog,
+    progress: Progress = silent,
+    predictor: Predictor | None = None,
+) -> Plan:
     """Find the cheapest way to serve the cloud's demand within its objectives and limits.
 
     Args:
         cloud: the checked file.
         catalog: where its keys lead.
         progress: told what is being done, a line at a time.
+        predictor: what predictions rest on; None for the shipped one.
 
     Raises:
         InfeasibleError: the demand cannot be served; says which limits bind and by how much.
         MissingFigureError: the plan needs a figure that neither file nor catalog has.
     """
-    catalog = cloud.seen(catalog)
+    catalog, used = cloud.seen(catalog), predictor or shipped()
     classes = demand_classes(cloud, catalog)
     lengths = {m: lengths_of(cloud, catalog, m) for m in sorted({c.model for c in classes})}
     rtt_ms = {
@@ -73,7 +79,7 @@ def make_plan(cloud: Cloud, catalog: Catalog, progress: Progress = silent) -> Pl
         for metro in sorted({c.metro for c in classes})
         for site in cloud.sites.values()
     }
-    searched = _search_all(cloud, catalog, classes, lengths, rtt_ms, progress)
+    searched = _search_all(cloud, catalog, classes, lengths, rtt_ms, progress, used)
     setting = Setting(
         options=searched.options,
         classes=classes,
@@ -96,7 +102,7 @@ def make_plan(cloud: Cloud, catalog: Catalog, progress: Progress = silent) -> Pl
                 *(_left_out(cloud, s) for s in searched.skipped),
             )
         )
-    return _assemble(cloud, catalog, setting, placed, searched, lengths)
+    return _assemble(cloud, catalog, setting, placed, searched, lengths, used)
 
 
 def _search_all(
@@ -106,6 +112,7 @@ def _search_all(
     lengths: Mapping[str, Lengths],
     rtt_ms: Mapping[tuple[str, str], float],
     progress: Progress,
+    predictor: Predictor,
 ) -> Searched:
     options: list[Option] = []
     found: dict[tuple[str, str, str], Found] = {}
@@ -114,7 +121,7 @@ def _search_all(
         kwh = min(c.price for c in contracts_of(cloud, site, catalog))
         for pool in site.pools:
             try:
-                require_measured(catalog.accelerator(pool.accelerator))
+                require_measured(catalog.accelerator(pool.accelerator), predictor)
             except NoParametersError as error:
                 skipped.append(Skipped(site=site.key, pool=pool.key, reason=str(error)))
                 progress(f"leaving out {site.key}/{pool.key}: {error}")
@@ -146,6 +153,7 @@ def _search_all(
                         accelerator_hour=hour,
                         kwh=kwh,
                         pue=site.pue,
+                        predictor=predictor,
                     )
                 )
                 found[site.key, pool.key, name] = result
@@ -170,6 +178,7 @@ def _assemble(
     placed: Placed,
     searched: Searched,
     lengths: Mapping[str, Lengths],
+    predictor: Predictor,
 ) -> Plan:
     placements: list[Placement] = []
     flows: list[Flow] = []
@@ -230,8 +239,9 @@ def _assemble(
         hashes={
             "cloud": cloud.content_hash,
             "catalog": catalog.content_hash,
-            "parameters": shipped_hash(),
+            "parameters": predictor.digest,
         },
+        calibration=predictor.calibration,
     )
 
 

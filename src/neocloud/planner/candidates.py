@@ -4,6 +4,9 @@ Exhaustive over tensor parallelism, precision, batch limit and operating batch. 
 of a configuration is its largest mean batch that meets the objective; of the points kept, none
 costs more per request, reaches fewer users and needs more accelerators than another. That drops
 nothing that placement could want: at equal load, equal accelerators draw equal power.
+
+Steps are those of the physics times the factor that measured neighbours give at each batch. The
+time to the first token follows from them; what was learned of it alone is left out.
 """
 
 from __future__ import annotations
@@ -17,12 +20,16 @@ from neocloud.catalog import Accelerator, Architecture
 from neocloud.perf import (
     Configuration,
     ConfigurationError,
+    Correction,
     Load,
     Memory,
+    Predictor,
     Steady,
     StepNumbers,
     at_batch,
+    correction_of,
     memory,
+    scaled,
     stack,
     step_numbers,
 )
@@ -33,6 +40,7 @@ BATCH_GRID = np.geomspace(0.25, 1024.0, 180)
 """Mean decode batches looked at: 5 per cent apart."""
 _CURVE = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
 """Shares of the operating batch at which a curve is kept."""
+_DIP = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,7 @@ class Question:
         accelerator_hour: cost of one accelerator-hour, capital and operations.
         kwh: price of a kWh at the site's meter.
         pue: power usage effectiveness.
+        predictor: what predictions rest on.
     """
 
     architecture: Architecture
@@ -107,6 +116,17 @@ class Question:
     accelerator_hour: float
     kwh: float
     pue: float
+    predictor: Predictor
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """A configuration that fits: what it holds, and what its steps cost."""
+
+    configuration: Configuration
+    memory: Memory
+    numbers: StepNumbers
+    correction: Correction
 
 
 def _configurations(q: Question) -> list[Configuration]:
@@ -126,32 +146,33 @@ def _configurations(q: Question) -> list[Configuration]:
 
 def search(q: Question) -> Found:
     """Look at every point of the grid and keep those that placement may want."""
-    kept: list[tuple[Configuration, Memory, StepNumbers]] = []
+    kept: list[_Runs] = []
     examined = no_room = 0
     for configuration in _configurations(q):
         try:
-            numbers = step_numbers(q.architecture, q.accelerator, configuration)
+            numbers = step_numbers(q.architecture, q.accelerator, configuration, q.predictor)
         except ConfigurationError:
             continue  # does not exist, so it was never a point
         examined += len(BATCH_GRID)
         parts = memory(q.architecture, q.accelerator, configuration)
         if parts.fits:
-            kept.append((configuration, parts, numbers))
+            correction = correction_of(
+                q.architecture, q.accelerator, configuration, q.load, q.predictor
+            )
+            kept.append(_Runs(configuration, parts, numbers, correction))
         else:
             no_room += len(BATCH_GRID)
     if not kept:
         return Found((), examined, no_room, 0, 0, "nothing: its weights fit no configuration")
-    steady = _steady(q, kept, BATCH_GRID[None, :])
+    steady = _steady(q, kept, BATCH_GRID)
     fits = np.asarray(steady.fits)
     no_room += int((~fits).sum())
-    objective = q.objective
-    quick = fits & (steady.tpot_s_at_percentile * 1e3 <= objective.tpot_ms)
     points: dict[tuple[int, int], float] = {}
     useful = np.zeros_like(fits)
     for rtt in sorted(set(q.rtts_ms)):
-        in_time = quick & (steady.ttft_s_at_percentile * 1e3 + rtt <= objective.ttft_ms)
-        useful |= in_time
-        best = _largest(in_time)
+        holds = in_time(steady, q.objective, rtt)
+        useful |= holds
+        best = _largest(holds)
         for row in np.flatnonzero(best >= 0):
             column = int(best[row])
             points[(int(row), column)] = max(points.get((int(row), column), 0.0), rtt)
@@ -163,21 +184,40 @@ def search(q: Question) -> Found:
     return Found(tuple(front), examined, no_room, too_slow, dominated, nearest)
 
 
-def _steady(
-    q: Question,
-    kept: list[tuple[Configuration, Memory, StepNumbers]],
-    batch: NDArray[np.float64],
-) -> Steady:
+def in_time(steady: Steady, objective: Objective, rtt_ms: float) -> NDArray[np.bool_]:
+    """Where a replica `rtt_ms` from its users has room and meets their objective.
+
+    Not where it gives fewer requests than at a smaller batch: nobody would run it there. A few per
+    cent less are let pass: prompts cut into one piece more.
+    """
+    rate = np.asarray(steady.requests_per_s)
+    found: NDArray[np.bool_] = (
+        np.asarray(steady.fits)
+        & (steady.tpot_s_at_percentile * 1e3 <= objective.tpot_ms)
+        & (steady.ttft_s_at_percentile * 1e3 + rtt_ms <= objective.ttft_ms)
+        & (rate >= (1.0 - _DIP) * np.maximum.accumulate(rate, axis=-1))
+    )
+    return found
+
+
+def _steady(q: Question, kept: list[_Runs], batch: NDArray[np.float64]) -> Steady:
+    """Steady states of each configuration at each of the batches."""
+
     def column(values: list[float]) -> NDArray[np.float64]:
         return np.array(values)[:, None]
 
     return at_batch(
-        stack([numbers for _, _, numbers in kept]),
+        scaled(
+            stack([r.numbers for r in kept]),
+            np.stack(
+                [r.correction.step_factor(batch / r.configuration.accelerators) for r in kept]
+            ),
+        ),
         q.load,
-        batch,
-        batch_tokens=column([float(c.batch_tokens) for c, _, _ in kept]),
-        max_batch=column([float(c.max_batch) for c, _, _ in kept]),
-        kv_tokens=column([float(m.replica_kv_tokens) for _, m, _ in kept]),
+        batch[None, :],
+        batch_tokens=column([float(r.configuration.batch_tokens) for r in kept]),
+        max_batch=column([float(r.configuration.max_batch) for r in kept]),
+        kv_tokens=column([float(r.memory.replica_kv_tokens) for r in kept]),
         percentile=q.objective.percentile,
     )
 
@@ -210,15 +250,15 @@ def _point(steady: Steady, row: int, column: int) -> OperatingPoint:
 
 def _candidate(
     q: Question,
-    kept: tuple[Configuration, Memory, StepNumbers],
+    runs: _Runs,
     column: int,
     rtt: float,
 ) -> Candidate:
-    configuration, parts, numbers = kept
+    configuration = runs.configuration
     top = float(BATCH_GRID[column])
-    shares = np.array([*(share * top for share in _CURVE), top])[None, :]
-    below = _steady(q, [kept], shares)
-    points = [_point(below, 0, i) for i in range(shares.shape[1])]
+    shares = np.array([*(share * top for share in _CURVE), top])
+    below = _steady(q, [runs], shares)
+    points = _rising([_point(below, 0, i) for i in range(len(shares))])
     idle = OperatingPoint(
         requests_per_s=0.0,
         decode_batch=0.0,
@@ -227,18 +267,27 @@ def _candidate(
         tpot_ms=points[0].tpot_ms,
         tpot_ms_at_percentile=points[0].tpot_ms_at_percentile,
         busy=0.0,
-        watts=float(numbers.idle_w) * configuration.accelerators,
+        watts=float(runs.numbers.idle_w) * configuration.accelerators,
     )
     rate = points[-1].requests_per_s
     energy = points[-1].watts / 1e3 * q.pue * q.kwh
     return Candidate(
         configuration=configuration,
-        memory=parts,
+        memory=runs.memory,
         max_rtt_ms=rtt,
         requests_per_s=rate,
         curve=(idle, *points),
         cost_per_hour=configuration.accelerators * q.accelerator_hour + energy,
     )
+
+
+def _rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
+    """Without those that give as much as a larger batch: a curve is read by its rate."""
+    kept = points[-1:]
+    for point in reversed(points[:-1]):
+        if point.requests_per_s < kept[0].requests_per_s:
+            kept.insert(0, point)
+    return kept
 
 
 def _front(candidates: list[Candidate]) -> list[Candidate]:

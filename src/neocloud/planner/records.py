@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from neocloud.perf import Configuration
+from neocloud.perf import Calibration, Configuration
 
 SCHEMA = "neocloud.plan/1"
 """Name and version of the published schema."""
@@ -241,3 +241,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Pools that no plan could be made with."""
     hashes: dict[str, str]
     """Content hashes of the cloud file, the catalog and the model's parameters."""
+    calibration: Calibration | None = None
+    """What a user's own rows changed of these parameters; later verbs go by it too."""

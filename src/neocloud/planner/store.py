@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from neocloud.perf import CalibrationFileError, predictor_of
 from neocloud.planner.records import SCHEMA, Plan
 
 
@@ -35,7 +36,8 @@ def read_plan(path: Path) -> Plan:
     """Read a plan.
 
     Raises:
-        PlanFileError: no such file, another schema version, or not a plan.
+        PlanFileError: no such file, another schema version, not a plan, or one made with a
+            calibration of another fit.
     """
     try:
         data = path.read_bytes()
@@ -52,6 +54,10 @@ def read_plan(path: Path) -> Plan:
             f"{path}: schema {plan.schema}, this version reads {SCHEMA}. Make it again with "
             "`neocloud plan`."
         )
+    try:
+        predictor_of(plan.calibration)
+    except CalibrationFileError as error:
+        raise PlanFileError(f"{path}: {error}, and plan again.") from None
     return plan
 
 

@@ -10,6 +10,7 @@ from neocloud.catalog import Catalog
 from neocloud.engines.emulated.clocked import ClockedReplica
 from neocloud.engines.emulated.lengths import AnswerLengths
 from neocloud.engines.emulated.service import Engine
+from neocloud.perf import predictor_of
 from neocloud.planner import Plan, lengths_of, placement_table
 from neocloud.replica import limits_of
 from neocloud.spec import Cloud
@@ -34,6 +35,7 @@ def build_engines(
         plan: what stands where.
         max_queue: requests that may wait in each replica; 0 for no bound.
     """
+    predictor = predictor_of(plan.calibration)
     lengths: dict[str, AnswerLengths] = {}
     engines: dict[str, Engine] = {}
     for placement in plan.placements:
@@ -43,7 +45,7 @@ def build_engines(
         if model not in lengths:
             lengths[model] = AnswerLengths(lengths_of(cloud, catalog, model))
         limits = msgspec.structs.replace(limits_of(placement), max_queue=max_queue)
-        table = placement_table(cloud, catalog, placement)
+        table = placement_table(cloud, catalog, placement, predictor)
         # A real engine does not start with a context that its KV cache cannot hold.
         held = limits.kv_blocks * limits.block_tokens
         for replica_id in placement.replica_ids():
