@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
+from neocloud.perf import Calibration, shipped
+from neocloud.perf.predictor import Change
 from neocloud.planner import plan_schema, read_plan
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two-sites" / "cloud.yaml"
@@ -183,6 +188,11 @@ def test_predict_shows_throughput_latency_memory_and_energy(tmp_path: Path):
         "One decode step",
         "One prompt alone",
         "Memory of one accelerator, GB",
+        "energy per output token, modelled",
+        "half within",
+        "nine in ten within",
+        "physics alone",
+        "What stands behind it: ",
         "docs/accuracy.md",
     ):
         assert part in done.stdout
@@ -197,6 +207,11 @@ def test_predict_as_json_adds_up(tmp_path: Path):
     assert p["requests_per_s"] * stay == pytest.approx(64, rel=0.01)
     assert p["output_tok_s_per_accelerator"] == pytest.approx(500 * p["requests_per_s"])
     assert sum(p["decode_step"].values()) * 1e3 >= p["roofline_decode_ms"]
+    for name, bounds in p["intervals"].items():
+        assert bounds["low_90"] < bounds["low_50"] < bounds["high_50"] < bounds["high_90"], name
+        assert bounds["low_90"] < p[name] < bounds["high_90"], name
+        assert p["physics"][name] == pytest.approx(p[name], rel=0.5)
+    assert p["nearness"].split(":")[0] in {"near", "between", "far"}
 
 
 def test_predict_reads_a_config_of_ones_own(tmp_path: Path):
@@ -227,6 +242,17 @@ def test_predict_of_what_does_not_fit_ends_with_3(tmp_path: Path):
         ((*LLAMA, "--tp", "3"), "tp 3 does not divide the 32 attention heads"),
         ((*LLAMA, "--tp", "16"), "more than the 8 h100-sxm"),
         ((*LLAMA, "--precision", "int3"), "int3 is not one of"),
+        ((*LLAMA, "--kv-precision", "fp3"), "KV precision fp3 is not one of"),
+        ((*LLAMA, "--engine", "llamacpp"), "--engine"),
+        ((*LLAMA, "--drafts", "2"), "has no layers that draft tokens"),
+        ((*LLAMA, "--pp", "64"), "more than the 32 layers"),
+        ((*LLAMA, "--calibration", "none.json"), "none.json: cannot be read"),
+        ((*LLAMA, "--cloud", "none.yaml"), "none.yaml"),
+        ((), "Give --model and --accelerator, or --rows and --out"),
+        (("--rows", "in.csv"), "--rows and --out go together"),
+        ((*LLAMA, "--out", "out.csv"), "--rows and --out go together"),
+        (("--rows", "in.csv", "--out", "o.csv", "--tp", "2", "--json"), "leave out --json, --tp"),
+        (("--rows", "in.csv", "--out", "out.csv"), "in.csv: No such file"),
         ((*LLAMA, "--isl", "0"), "--isl"),
         ((*LLAMA, "--concurrency", "many"), "--concurrency"),
         (LLAMA[:2], "--accelerator"),
@@ -238,3 +264,117 @@ def test_wrong_use_of_predict_ends_with_2(tmp_path: Path, arguments, message):
     done = neocloud(tmp_path, "predict", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+ROWS = """\
+model,accelerator,engine,precision,isl,osl,concurrency,tp,pp,attention_dp,moe_tp,moe_ep,tpot_ms
+meta-llama/Llama-3.1-8B-Instruct,h100-sxm,trtllm,fp8,1000,200,32,1,1,1,1,1,wrong
+nobody/unheard-of,h100-sxm,trtllm,fp8,1000,200,32,1,1,1,1,1,
+nobody/unheard-of,h100-sxm,trtllm,fp8,1000,200,64,1,1,1,1,1,
+"""
+
+
+def test_predict_rows_of_a_file(tmp_path: Path):
+    (tmp_path / "in.csv").write_text(ROWS)
+    done = neocloud(tmp_path, "predict", "--rows", "in.csv", "--out", "out.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, refused, last = done.stdout.splitlines()
+    assert first == "in.csv: layout nvidia_serving; 1 rows predicted, 2 refused."
+    assert refused.startswith("  2: ")
+    assert last == "Predictions: out.csv"
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert 1000 < float(rows[0]["pred_total_tok_s_per_gpu"]) < 100_000
+    assert rows[0]["tpot_ms"] == "wrong"
+    assert [bool(r["pred_error"]) for r in rows] == [False, True, True]
+
+
+def test_a_file_of_another_layout_is_refused(tmp_path: Path):
+    (tmp_path / "in.csv").write_text("a,b\n1,2\n")
+    done = neocloud(tmp_path, "predict", "--rows", "in.csv", "--out", "out.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "in.csv: the columns fit no known layout" in done.stderr
+    (tmp_path / "in.csv").write_bytes(b"\xff\xfe\x00\x81")
+    done = neocloud(tmp_path, "predict", "--rows", "in.csv", "--out", "out.csv")
+    assert done.returncode == 2
+    assert "in.csv: this is no CSV file in UTF-8" in done.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_accelerator_of_a_cloud_file_is_predicted_by_its_figures(cloud: Path):
+    cloud.write_text(
+        "accelerators: {own: {like: h100-sxm, memory_gb_per_s: 1675}}\n"
+        + SMALL.replace("h100-sxm", "own")
+    )
+    own, plain = (
+        neocloud(cloud.parent, "predict", *LLAMA[:2], "--accelerator", key, "--json", *more)
+        for key, more in (("own", ("--cloud", "cloud.yaml")), ("h100-sxm", ()))
+    )
+    assert own.returncode == 0, own.stderr
+    slow, fast = (json.loads(d.stdout)["physics"]["tpot_ms"] for d in (own, plain))
+    assert slow > 1.3 * fast
+
+
+def test_layouts_of_a_replica_count(tmp_path: Path):
+    """Sixteen accelerators: two stages of eight ranks that share experts."""
+    done = neocloud(
+        tmp_path, "predict", "--model", "deepseek-ai/DeepSeek-R1", "--accelerator", "h200-sxm",
+        "--attention-dp", "8", "--pp", "2", "--ep", "8", "--engine", "sglang", "--drafts", "1",
+        "--kv-precision", "fp8", "--precision", "fp8",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "on 16 x h200-sxm, fp8" in done.stdout
+    assert "sglang, tp 1, pp 2, attention dp 8, ep 8, drafts 1, KV cache in fp8" in done.stdout
+
+
+def calibration(folder: Path, base: str) -> Path:
+    """Every step twice as long as the fit has it, under vLLM."""
+    shipped_ = shipped().fit.factors["decode_factor"]["engine"].get("vllm", 0.0)
+    made = Calibration(
+        base=base,
+        source="rows.csv",
+        rows=9,
+        changes=[
+            Change(
+                term="decode_factor",
+                level="engine",
+                key="vllm",
+                shipped=shipped_,
+                calibrated=shipped_ + math.log(2.0),
+            )
+        ],
+    )
+    path = folder / "calibration.json"
+    path.write_bytes(msgspec.json.encode(made))
+    return path
+
+
+def test_a_calibration_reaches_predictions_and_plans(cloud: Path):
+    """And what runs a plan later: the plan carries it."""
+    folder = cloud.parent
+    calibration(folder, shipped().digest)
+    before, after = (
+        json.loads(neocloud(folder, "predict", *LLAMA, "--json", *more).stdout)["tpot_ms"]
+        for more in ((), ("--calibration", "calibration.json"))
+    )
+    assert 1.4 * before < after < 2.1 * before
+    assert neocloud(folder, "plan", "cloud.yaml").returncode == 0
+    plain = read_plan(folder / "plan.json")
+    done = neocloud(folder, "plan", "cloud.yaml", "--calibration", "calibration.json")
+    assert done.returncode == 0, done.stderr
+    mine = read_plan(folder / "plan.json")
+    assert mine.calibration is not None
+    assert plain.calibration is None
+    assert mine.hashes["parameters"] != plain.hashes["parameters"]
+    rate = [p.placements[0].max_requests_per_s for p in (plain, mine)]
+    assert rate[1] < 0.8 * rate[0]
+
+
+def test_a_calibration_of_another_fit_is_refused(cloud: Path):
+    folder = cloud.parent
+    calibration(folder, "0" * 16)
+    for verb in (("plan", "cloud.yaml"), ("predict", *LLAMA)):
+        done = neocloud(folder, *verb, "--calibration", "calibration.json")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "calibration.json: the calibration was made on another fit" in done.stderr
+        assert "neocloud accuracy --fit" in done.stderr

@@ -387,12 +387,8 @@ def test_capacity_and_table_are_those_of_the_search(plan: Plan):
         assert capacity(cloud, CATALOG, p, load) == pytest.approx(p.max_requests_per_s)
         twice = msgspec.structs.replace(load, output_tokens=2 * load.output_tokens)
         assert 0 < capacity(cloud, CATALOG, p, twice) < p.max_requests_per_s
-        expected = step_table(
-            cloud.models["llama"].architecture,
-            CATALOG.accelerator("h100-sxm"),
-            p.configuration,
-            load,
-        )
+        llama, h100 = cloud.models["llama"].architecture, CATALOG.accelerator("h100-sxm")
+        expected = step_table(llama, h100, p.configuration, load)
         assert placement_table(cloud, CATALOG, p).data == expected.data
 
 

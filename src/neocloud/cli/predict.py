@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 
@@ -218,8 +217,6 @@ def _predict_rows(predictor: Predictor, catalog: Catalog, rows: Path, out: Path)
         raise Failure(
             f"{rows}: {error}. docs/accuracy.md says which columns the three layouts have."
         ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Failure(f"{rows}: is no CSV file in UTF-8 ({error}).") from None
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}.") from None
     if shown:

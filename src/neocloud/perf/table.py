@@ -199,7 +199,8 @@ def table_of(
     # A step without a decoding sequence carries one request's prompt at least.
     loads = np.maximum(batch, 1.0) / configuration.accelerators
     factors = np.ones(len(batch)) if correction is None else correction.step_factor(loads)
-    n = scaled(numbers, factors[:, None, None])
+    factors = factors[:, None, None]
+    n = scaled(numbers, factors)
     ranks = float(n.ranks * n.stages)
     context = _context_axis(n, longest)
     prefill = _prefill_axis(configuration.batch_tokens)

@@ -211,7 +211,6 @@ def _assemble(
                 )
                 for tenant, share in demand.share_by_tenant.items()
             ]
-    results = searched.found.values()
     kept = tuple(placements)
     return Plan(
         cloud=cloud.name,
@@ -226,15 +225,7 @@ def _assemble(
         cost_per_hour=cost_by_model(kept, None),
         unallocated=_unallocated(cloud, catalog, setting, kept),
         binding=_binding(setting, placed),
-        search=Search(
-            examined=sum(f.examined for f in results),
-            no_room=sum(f.no_room for f in results),
-            too_slow=sum(f.too_slow for f in results),
-            dominated=sum(f.dominated for f in results),
-            kept=sum(len(f.candidates) for f in results),
-            gap=placed.gap,
-            solver="HiGHS",
-        ),
+        search=_search(searched, placed),
         skipped=searched.skipped,
         hashes={
             "cloud": cloud.content_hash,
@@ -242,6 +233,19 @@ def _assemble(
             "parameters": predictor.digest,
         },
         calibration=predictor.calibration,
+    )
+
+
+def _search(searched: Searched, placed: Placed) -> Search:
+    results = searched.found.values()
+    return Search(
+        examined=sum(f.examined for f in results),
+        no_room=sum(f.no_room for f in results),
+        too_slow=sum(f.too_slow for f in results),
+        dominated=sum(f.dominated for f in results),
+        kept=sum(len(f.candidates) for f in results),
+        gap=placed.gap,
+        solver="HiGHS",
     )
 
 
