@@ -83,10 +83,13 @@ def _kind(predictor: Predictor, catalog: Catalog, cases: Sequence[Case]) -> Vect
     flight = flights(table, decode, prefill, step)
     loop = solve(table, decode, prefill, step, flight)
     median = np.array([case.table is Table.DEEPSEEK for case in cases])
-    ttft = np.where(median, loop.ttft_median_s, loop.ttft_s) * first
+    # What is learned of the first token holds for requests that have a place.
+    waits = loop.outside_s
+    inside = np.where(median, loop.ttft_median_s, loop.ttft_s) - waits
+    ttft = inside * first + waits
     # A correction of medians says nothing of the mean that throughput follows from.
     closed = np.array([case.mode is Mode.CLOSED for case in cases])
-    mean = loop.ttft_s * np.where(closed & ~median, first, 1.0)
+    mean = (loop.ttft_s - waits) * np.where(closed & ~median, first, 1.0) + waits
     whole = mean + loop.tpot_s * (table.outputs - 1.0)
     rate = flight / whole
     offered = np.array([case.rate for case in cases])

@@ -19,6 +19,7 @@ from neocloud.calibration.records import Case, Mode, RowError
 from neocloud.catalog import Accelerator, Architecture, Catalog
 from neocloud.perf.closed_loop import Loop, aggregated, disaggregated
 from neocloud.perf.constants import CONSTANTS, PARTS, Constants, Fit, Levels
+from neocloud.perf.correction import scaled
 from neocloud.perf.levels import EPOCH, levels_of
 from neocloud.perf.memory import memory
 from neocloud.perf.numbers import StepNumbers, numbers_of
@@ -199,15 +200,6 @@ def without_waves(decode: Constants, cases: Sequence[Case]) -> Constants:
         decode,
         wave=np.where(driven, 0.0, decode.wave),
         burst=np.where(driven, 0.0, decode.burst),
-    )
-
-
-def scaled(numbers: StepNumbers, step: Vector | float) -> StepNumbers:
-    """The same with every step `step` times as long (never shorter than the roofline allows)."""
-    return replace(
-        numbers,
-        decode_factor=numbers.decode_factor * step,
-        prefill_factor=numbers.prefill_factor * step,
     )
 
 

@@ -28,12 +28,12 @@ def check(
         raise ConfigurationError(
             f"pp {c.pp} is more than the {architecture.layer_count} layers of {architecture.name}"
         )
-    if c.tp * c.attention_dp > max(accelerator.scale_up_domain, accelerator.node_accelerators, 8):
-        span = max(accelerator.scale_up_domain, accelerator.node_accelerators)
-        if c.tp > span:
-            raise ConfigurationError(
-                f"tp {c.tp} is more than the {span} {accelerator.key} that share a fabric or node"
-            )
+    span = max(accelerator.scale_up_domain, accelerator.node_accelerators)
+    if c.tp > span and c.tp % span:
+        raise ConfigurationError(
+            f"tp {c.tp} is neither within the {span} {accelerator.key} that share a fabric or node "
+            "nor whole nodes"
+        )
     if c.drafts and not architecture.mtp_layers:
         raise ConfigurationError(f"{architecture.name} has no layers that draft tokens (MTP)")
     if c.precision not in BYTES_PER_WEIGHT:

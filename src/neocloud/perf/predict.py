@@ -174,9 +174,8 @@ class _Closed:
         answer = self.tpot_s * (load.output_tokens - 1.0)
         # The loop keeps to the data sheet's peaks; what is learned of the first token has to too.
         fastest = concurrency / self.most_requests_per_s - answer
-        # Only who is inside is answered sooner or later; who waits outside waits for all of them.
-        turns = max(1.0, concurrency / self.ranks / room)
-        waiting = (turns - 1.0) * self.tpot_s * load.output_tokens
+        # What is learned of the first token holds for requests that have a place.
+        waiting = float(self.loop.outside_s)
         inside = max(float(self.loop.ttft_s) - waiting, 0.0) * first
         self.ttft_s = max(inside + waiting, fastest)
         self.rate = concurrency / (self.ttft_s + answer)
