@@ -113,7 +113,7 @@ def test_what_does_not_fit_says_so_with_numbers():
     ("settings", "message"),
     [
         ({"tp": 3}, "tp 3 does not divide the 32 attention heads"),
-        ({"tp": 16}, "tp 16 is more than the 8 h100-sxm"),
+        ({"pp": 33}, "pp 33 is more than the 32 layers"),
         ({"precision": "int3"}, "int3 is not one of bf16, fp8, fp4, mxfp4"),
         ({"kv_precision": "mxfp4"}, "KV precision mxfp4 is not one of bf16, fp8"),
     ],
@@ -126,6 +126,20 @@ def test_configurations_that_cannot_exist(settings, message):
             CATALOG.accelerator("h100-sxm"),
             Configuration(accelerator="h100-sxm", **chosen),
         )
+
+
+def test_tensor_parallelism_fills_a_node_or_whole_nodes():
+    architecture = CATALOG.architecture("meta-llama/Meta-Llama-3.1-70B")
+    node = replace(CATALOG.accelerator("h100-sxm"), scale_up_domain=6, node_accelerators=6)
+    for tp, fits in ((4, True), (8, False), (16, False)):
+        configuration = Configuration(accelerator="h100-sxm", tp=tp, precision="fp8")
+        if fits:
+            memory(architecture, node, configuration)
+        else:
+            with pytest.raises(ConfigurationError, match=f"tp {tp} is neither within the 6"):
+                memory(architecture, node, configuration)
+    whole = Configuration(accelerator="h100-sxm", tp=16, precision="fp8")
+    assert memory(architecture, CATALOG.accelerator("h100-sxm"), whole).fits
 
 
 @pytest.mark.parametrize("model", MODELS)
