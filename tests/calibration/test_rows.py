@@ -105,7 +105,7 @@ def test_order_and_company_do_not_change_a_prediction(tmp_path):
         (Table.NVIDIA, {"accelerator": "unheard-of"}, "unheard-of"),
         (Table.NVIDIA, {"model": "nobody/knows"}, "no model 'nobody/knows'"),
         (Table.NVIDIA, {"accelerator": "tpu-v5e"}, "no measured result stands behind it"),
-        (Table.NVIDIA, {"model": "Qwen/Qwen3-32B", "tp": "16"}, "tp 16 is more than the 8 b300"),
+        (Table.NVIDIA, {"model": "Qwen/Qwen3-32B", "pp": "65"}, "pp 65 is more than the 64"),
         (Table.THROUGHPUT, {"n_gpus": "1", "tp": "1", "accelerator": "l40s"}, "does not fit"),
         (Table.NVIDIA, {"osl": "0.5"}, "less than one token"),
         (Table.DEEPSEEK, {"gpus": ""}, "gpus is not given"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -149,7 +150,7 @@ def test_invoice_of_all_there_is_and_of_a_period(metered: Path):
 
 def test_report_finds_the_slow_engine_and_draws_it(metered: Path):
     shown = told(metered, "report", "cloud.yaml", "--picture", "report.png")
-    assert "efficiency: steps took 1.2" in shown
+    assert re.search(r"efficiency: steps took 1\.(19|20)\d* times", shown)
     assert shown.endswith("Picture: report.png\n")
     assert (metered / "report.png").read_bytes().startswith(b"\x89PNG")
     found = json.loads(told(metered, "report", "cloud.yaml", "--plan", "plan.json", "--json"))

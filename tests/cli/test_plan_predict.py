@@ -240,7 +240,7 @@ def test_predict_of_what_does_not_fit_ends_with_3(tmp_path: Path):
         (("--model", "llama-8b", "--accelerator", "h100-sxm"), "llama-8b"),
         ((*LLAMA[:2], "--accelerator", "h100"), "h100-sxm"),
         ((*LLAMA, "--tp", "3"), "tp 3 does not divide the 32 attention heads"),
-        ((*LLAMA, "--tp", "16"), "more than the 8 h100-sxm"),
+        ((*LLAMA, "--pp", "33"), "more than the 32 layers"),
         ((*LLAMA, "--precision", "int3"), "int3 is not one of"),
         ((*LLAMA, "--kv-precision", "fp3"), "KV precision fp3 is not one of"),
         ((*LLAMA, "--engine", "llamacpp"), "--engine"),

@@ -221,7 +221,7 @@ def test_a_failed_start_says_why(wrong, said, plan_path, tmp_path):
     if wrong == "no plan":
         plan_path.unlink()
     elif wrong == "another cloud":
-        text = text.replace("requests_per_s: 25", "requests_per_s: 24")
+        text = text.replace("requests_per_s: 60", "requests_per_s: 59")
     elif wrong == "broken cloud":
         text = text.replace("metro: frankfurt", "metro: atlantis")
     else:

@@ -100,7 +100,9 @@ def predict(
         raise DoesNotFitError(_does_not_fit(architecture, configuration, parts), parts)
     step, first, explained = 1.0, 1.0, 0.0
     if used.learned is not None:
-        in_flight = concurrency / configuration.accelerators
+        # Those that wait for a place outside change nothing inside.
+        most = room_of(configuration, parts, load) * float(plain.ranks * plain.stages)
+        in_flight = min(float(concurrency), most) / configuration.accelerators
         case = [features(architecture, accelerator, configuration, load, in_flight, used)]
         step, first = (float(np.exp(-errors[0])) for errors in used.learned.errors(case))
         explained = float(used.learned.explained(case)[0])
