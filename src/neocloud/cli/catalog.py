@@ -169,7 +169,7 @@ def _print(found: object) -> None:
 def _encode(value: object) -> object:
     if isinstance(value, Mapping):  # read-only views of tables
         return dict(value)
-    raise NotImplementedError(type(value))
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 @contextmanager
