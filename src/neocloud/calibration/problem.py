@@ -22,7 +22,7 @@ from neocloud.perf.constants import CONSTANTS, PARTS, Constants, Fit, Levels
 from neocloud.perf.correction import scaled
 from neocloud.perf.levels import EPOCH, levels_of
 from neocloud.perf.memory import memory
-from neocloud.perf.numbers import StepNumbers, numbers_of
+from neocloud.perf.numbers import numbers_of
 from neocloud.perf.records import Configuration, Memory
 from neocloud.perf.terms import TERMS
 from neocloud.perf.work import StepWork, step_work
@@ -315,8 +315,3 @@ def constants(table: Lookup, theta: Vector) -> Constants:
             total += padded[index] * weight
         values[name] = np.minimum(np.exp(total), table.bounds[name])
     return Constants(**values)
-
-
-def numbers_are_finite(n: StepNumbers) -> bool:
-    """True where no number is infinite or missing: a check for tests of the fit."""
-    return all(np.all(np.isfinite(getattr(n, f.name))) for f in fields(StepNumbers))
