@@ -105,8 +105,15 @@ def test_more_work_takes_no_less_time_or_energy(c: Case, w: Work, data):
         )
     )
     before, after = c.table.cost(*w.as_tuple()), c.table.cost(*grown)
-    assert after[0] >= before[0] * (1 - 1e-3)
-    assert after[1] >= before[1] * (1 - 1e-3)
+    axes = c.table.data
+    within = (
+        grown[0] <= axes.decode_batch[-1]
+        and grown[1] <= grown[0] * axes.mean_context[-1]
+        and grown[2] <= axes.prefill_tokens[-1]
+    )
+    hair = 1e-4 if within else 1e-3
+    assert after[0] >= before[0] * (1 - hair)
+    assert after[1] >= before[1] * (1 - hair)
 
 
 def test_beyond_the_last_point_the_last_slope_goes_on():
