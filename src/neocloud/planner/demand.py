@@ -24,6 +24,8 @@ class DemandClass:
         sites: sites that may serve it.
         by_hour: requests/s in each UTC hour of the representative day, shape (24,).
         share_by_tenant: each tenant's share, sums to 1.
+        carbon_limit_kg_per_kwh: no site may serve it in an hour in which the energy that the site
+            draws emits more on average; None for no limit.
     """
 
     model: str
@@ -31,6 +33,7 @@ class DemandClass:
     sites: tuple[str, ...]
     by_hour: NDArray[np.float64]
     share_by_tenant: Mapping[str, float]
+    carbon_limit_kg_per_kwh: float | None = None
 
 
 def utc_offset_hours(metro: Metro) -> int:
