@@ -146,6 +146,7 @@ class Steady(msgspec.Struct, frozen=True, kw_only=True):
         requests_per_s: completed requests.
         concurrency: requests inside the replica, waiting and running, mean.
         decode_batch: sequences that generate at once, mean.
+        batch_at_percentile: the same at the percentile asked for.
         ttft_s: time to the first token, mean.
         ttft_s_at_percentile: the same at the percentile asked for.
         tpot_s: time per output token after the first, mean.
@@ -158,6 +159,7 @@ class Steady(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_s: Any
     concurrency: Any
     decode_batch: Any
+    batch_at_percentile: Any
     ttft_s: Any
     ttft_s_at_percentile: Any
     tpot_s: Any

@@ -124,6 +124,7 @@ def at_batch(
         requests_per_s=rate * ranks,
         concurrency=inside * ranks,
         decode_batch=batch,
+        batch_at_percentile=needed * ranks,
         ttft_s=ttft,
         ttft_s_at_percentile=np.maximum(slow_ttft, ttft),
         tpot_s=tpot,
@@ -175,5 +176,7 @@ def _spread(n: StepNumbers, load: Load, batch: Array, mix: Mix) -> _Spread:
     return _Spread(
         batch=np.sqrt(batch * of_batch),
         stay=np.sqrt(of_stay / batch),
-        more=np.minimum(e * c * of_batch / batch, 1.0),
+        # First order holds for small deviations: no batch varies more than one that fades away at
+        # random, whose standard deviation is its mean.
+        more=e * c * np.minimum(of_batch / batch, 1.0),
     )
