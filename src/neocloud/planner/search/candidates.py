@@ -1,0 +1,303 @@
+"""Candidates: configurations at the operating point that the objective allows.
+
+The operating point of a configuration for users at a distance is its largest mean batch up to
+which the objective holds: more requests for the same accelerators. Of these points those are kept
+that no other beats or equals in all of
+
+    accelerators for each request, power for each request, accelerators of one replica, reach.
+
+Whatever an accelerator-hour, a kilowatt-hour and a ton of carbon cost, and however few accelerators
+or megawatts there are, a point dropped is no better than the one that beats it, since at equal load
+equal accelerators draw equal idle power. So the candidates hold for every site and price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neocloud.perf import Configuration, Memory
+from neocloud.planner.records import OperatingPoint
+from neocloud.planner.search.dominance import undominated
+from neocloud.planner.search.grid import COARSE, FINE, limited
+from neocloud.planner.search.question import Question, Run
+from neocloud.planner.search.states import Stack, States, leading, stack_of, states
+
+CURVE = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
+"""Shares of the operating batch at which a curve is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """Workers of one configuration: those that answer, or those that work on prompts."""
+
+    configuration: Configuration
+    memory: Memory
+    workers: int = 1
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of all its workers."""
+        return self.workers * self.configuration.accelerators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One way to run a replica, at its operating point for users within `max_rtt_ms`.
+
+    `decode` answers and, where there is no `prefill`, works on prompts too.
+    """
+
+    decode: Station
+    prefill: Station | None = None
+    max_rtt_ms: float
+    curve: tuple[OperatingPoint, ...]
+
+    @property
+    def configuration(self) -> Configuration:
+        """Of the workers that answer."""
+        return self.decode.configuration
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of one replica."""
+        return self.decode.accelerators + (self.prefill.accelerators if self.prefill else 0)
+
+    @property
+    def requests_per_s(self) -> float:
+        """What a replica takes within the objective."""
+        return self.curve[-1].requests_per_s
+
+    @property
+    def idle_watts(self) -> float:
+        """Power of a replica that nobody uses."""
+        return self.curve[0].watts
+
+    @property
+    def full_watts(self) -> float:
+        """Power of a replica at full load."""
+        return self.curve[-1].watts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What happened to the points of a search.
+
+    Attributes:
+        examined: configurations times batches.
+        no_room: where memory, batch limits or steps leave no room.
+        too_slow: where the objective is missed, or a smaller batch gives as much.
+        dominated: where another point is as good in every way.
+        kept: what is left.
+    """
+
+    examined: int = 0
+    no_room: int = 0
+    too_slow: int = 0
+    dominated: int = 0
+    kept: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            examined=self.examined + other.examined,
+            no_room=self.no_room + other.no_room,
+            too_slow=self.too_slow + other.too_slow,
+            dominated=self.dominated + other.dominated,
+            kept=self.kept + other.kept,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """Operating points of runs, as vectors: row of the run, mean batch of a rank, and so on."""
+
+    row: NDArray[np.int64]
+    batch: NDArray[np.float64]
+    limit: NDArray[np.int64]
+    rtt_ms: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    watts: NDArray[np.float64]
+    accelerators: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Points:
+        """Some of the points."""
+        return Points(
+            row=self.row[which],
+            batch=self.batch[which],
+            limit=self.limit[which],
+            rtt_ms=self.rtt_ms[which],
+            rate=self.rate[which],
+            watts=self.watts[which],
+            accelerators=self.accelerators[which],
+        )
+
+    def measures(self) -> NDArray[np.float64]:
+        """What points are compared by, smaller is better; shape (points, 4)."""
+        each = 1.0 / self.rate
+        return np.stack(
+            [self.accelerators * each, self.watts * each, self.accelerators, -self.rtt_ms], axis=1
+        )
+
+
+def operating_points(q: Question, stacked: Stack, coarse: States) -> tuple[Points, int]:
+    """The operating point of every run for every distance; and the points looked at for it."""
+    found: list[Points] = []
+    examined = 0
+    rtts = sorted(set(q.rtts_ms))
+    last = {rtt: leading(coarse.in_time(q.objective, rtt), coarse.rate) for rtt in rtts}
+    brackets = sorted({(int(r), int(c)) for at in last.values() for r, c in _bracketed(at)})
+    if not brackets:
+        return _joined([]), 0
+    rows = np.array([row for row, _ in brackets])
+    columns = np.array([column for _, column in brackets])
+    step = (COARSE[1] / COARSE[0]) ** (np.arange(FINE) / FINE)
+    batches = COARSE[columns][:, None] * step
+    some = stacked.take(rows)
+    fine = states(q, some, batches)
+    examined = len(brackets) * (FINE - 1)
+    sizes = np.array([float(r.configuration.accelerators) for r in some.runs])
+    for rtt in rtts:
+        reached = last[rtt][rows] == columns
+        place = leading(fine.in_time(q.objective, rtt), fine.rate)
+        index = np.flatnonzero(reached & (place >= 0))
+        at = place[index]
+        found.append(
+            Points(
+                row=rows[index],
+                batch=batches[index, at],
+                limit=fine.limit[index, at],
+                rtt_ms=np.full(len(index), rtt),
+                rate=fine.rate[index, at],
+                watts=np.asarray(fine.steady.watts)[index, at],
+                accelerators=sizes[index],
+            )
+        )
+    return _joined(found), examined
+
+
+def _bracketed(last: NDArray[np.int64]) -> list[tuple[int, int]]:
+    return [(int(row), int(last[row])) for row in np.flatnonzero(last >= 0)]
+
+
+def _joined(points: list[Points]) -> Points:
+    def joined(name: str) -> NDArray[np.float64]:
+        return np.concatenate([np.zeros(0), *(getattr(p, name) for p in points)])
+
+    return Points(
+        row=joined("row").astype(np.int64),
+        batch=joined("batch"),
+        limit=joined("limit").astype(np.int64),
+        rtt_ms=joined("rtt_ms"),
+        rate=joined("rate"),
+        watts=joined("watts"),
+        accelerators=joined("accelerators"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """What a search among engines that both prefill and decode gives."""
+
+    candidates: tuple[Candidate, ...]
+    counts: Counts
+    nearest: str
+    """Where nothing meets the objective: the least latency that any point reaches."""
+
+
+def aggregated(q: Question, runs: tuple[Run, ...], coarse: States, stacked: Stack) -> Aggregated:
+    """Candidates among `runs`, whose states at `COARSE` are known."""
+    points, refined = operating_points(q, stacked, coarse)
+    best = points.take(undominated(points.measures()))
+    fits = int(coarse.fits.sum())
+    counts = Counts(
+        examined=coarse.fits.size + refined,
+        no_room=coarse.fits.size - fits,
+        too_slow=max(0, fits + refined - len(points)),
+        dominated=len(points) - len(best),
+        kept=len(best),
+    )
+    found = tuple(_candidate(q, runs, best, i) for i in range(len(best)))
+    return Aggregated(found, counts, "" if found else nearest(q, coarse))
+
+
+def _candidate(q: Question, runs: tuple[Run, ...], points: Points, i: int) -> Candidate:
+    run = runs[int(points.row[i])]
+    batch = float(points.batch[i])
+    limit = int(points.limit[i])
+    shares = np.array([[*(share * batch for share in CURVE), batch]])
+    below = states(q, stack_of([run]), shares)
+    configuration = limited(run.configuration, q.grid.batch[limit])
+    return Candidate(
+        decode=Station(configuration=configuration, memory=run.memories[limit]),
+        max_rtt_ms=float(points.rtt_ms[i]),
+        curve=curve_of(below, float(run.numbers.idle_w) * configuration.accelerators),
+    )
+
+
+def curve_of(below: States, idle_watts: float) -> tuple[OperatingPoint, ...]:
+    """The states of one run as a curve from idle to its last."""
+    points = rising([point(below, i) for i in range(below.rate.shape[1])])
+    idle = replace_load(points[0], idle_watts)
+    return (idle, *points)
+
+
+def replace_load(first: OperatingPoint, idle_watts: float) -> OperatingPoint:
+    """A replica that nobody uses: latencies of the least load, no load."""
+    return OperatingPoint(
+        requests_per_s=0.0,
+        decode_batch=0.0,
+        ttft_ms=first.ttft_ms,
+        ttft_ms_at_percentile=first.ttft_ms_at_percentile,
+        tpot_ms=first.tpot_ms,
+        tpot_ms_at_percentile=first.tpot_ms_at_percentile,
+        busy=0.0,
+        watts=idle_watts,
+    )
+
+
+def point(found: States, column: int, row: int = 0) -> OperatingPoint:
+    """One state in a user's units."""
+    shape = found.rate.shape
+    steady = found.steady
+
+    def at(values: NDArray[np.float64]) -> float:
+        return float(np.broadcast_to(values, shape)[row, column])
+
+    return OperatingPoint(
+        requests_per_s=at(steady.requests_per_s),
+        decode_batch=at(steady.decode_batch),
+        ttft_ms=at(steady.ttft_s) * 1e3,
+        ttft_ms_at_percentile=at(steady.ttft_s_at_percentile) * 1e3,
+        tpot_ms=at(steady.tpot_s) * 1e3,
+        tpot_ms_at_percentile=at(steady.tpot_s_at_percentile) * 1e3,
+        busy=at(steady.busy),
+        watts=at(steady.watts),
+    )
+
+
+def rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
+    """Without those that give as much as a larger batch: a curve is read by its rate."""
+    kept = points[-1:]
+    for p in reversed(points[:-1]):
+        if p.requests_per_s < kept[0].requests_per_s:
+            kept.insert(0, p)
+    return kept
+
+
+def nearest(q: Question, coarse: States) -> str:
+    """The least latencies that any point reaches, beside what was asked."""
+    fits = coarse.fits
+    if not fits.any():
+        return "nothing: beside its weights no KV cache fits"
+    steady = coarse.steady
+    tpot = float(np.where(fits, steady.tpot_s_at_percentile, np.inf).min()) * 1e3
+    ttft = float(np.where(fits, steady.ttft_s_at_percentile, np.inf).min()) * 1e3
+    return (
+        f"a tpot of {tpot:.1f} ms (objective {q.objective.tpot_ms:g}) and a ttft of {ttft:.0f} ms "
+        f"plus {min(q.rtts_ms):.0f} ms of network (objective {q.objective.ttft_ms:g})"
+    )
