@@ -12,6 +12,7 @@ from neocloud.catalog import Catalog, Metro
 from neocloud.spec import Cloud
 
 HOURS = 24
+_Key = tuple[str, str, tuple[str, ...], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ def utc_offset_hours(metro: Metro) -> int:
 
 def demand_classes(cloud: Cloud, catalog: Catalog) -> tuple[DemandClass, ...]:
     """Spread each demand over its metros and the hours of the day, then join equals."""
-    rates: dict[tuple[str, str, tuple[str, ...]], NDArray[np.float64]] = {}
-    by_tenant: dict[tuple[str, str, tuple[str, ...]], dict[str, float]] = {}
+    rates: dict[_Key, NDArray[np.float64]] = {}
+    by_tenant: dict[_Key, dict[str, float]] = {}
     for demand in cloud.demand:
         tenant = cloud.tenants[demand.tenant]
         sites = tuple(cloud.sites) if tenant.allowed_sites is None else tenant.allowed_sites
@@ -53,16 +54,17 @@ def demand_classes(cloud: Cloud, catalog: Catalog) -> tuple[DemandClass, ...]:
             offset = utc_offset_hours(catalog.metro(metro))
             local = np.array([shape[(hour + offset) % HOURS] for hour in range(HOURS)])
             rate = demand.requests_per_s * share
-            key = (demand.model, metro, tuple(sorted(sites)))
+            key = (demand.model, metro, tuple(sorted(sites)), tenant.carbon_limit_g_per_kwh)
             rates[key] = rates.get(key, np.zeros(HOURS)) + rate * local
             tenants = by_tenant.setdefault(key, {})
             tenants[demand.tenant] = tenants.get(demand.tenant, 0.0) + rate
     found = []
     for key, by_hour in rates.items():
-        model, metro, sites = key
+        model, metro, sites, limit = key
         total = sum(by_tenant[key].values())
         if total <= 0:
             continue
         shares = {tenant: rate / total for tenant, rate in by_tenant[key].items()}
-        found.append(DemandClass(model, metro, sites, by_hour, shares))
+        most = None if limit is None else limit / 1e3
+        found.append(DemandClass(model, metro, sites, by_hour, shares, most))
     return tuple(found)

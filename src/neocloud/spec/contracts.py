@@ -150,6 +150,10 @@ class Rental:
         Whole(1, 10_000_000), "The most to rent at once.", "accelerators", default=None,
         shown="no limit", origin="no limit unless asked for",
     )  # fmt: skip
+    network_usd_per_gb: Decimal = optional(
+        Money(0, 10), "Price of traffic from there.", "USD/GB", default=Decimal("0.0024"),
+        origin="as at a site of one's own; the largest providers ask 0.05 to 0.12",
+    )  # fmt: skip
     tiers: tuple[str, ...] = optional(
         ListOf(Choice(("on-demand", "reserved", "spot"))), "Which of the catalog's prices count.",
         default=("on-demand",), origin="no obligation unless asked for",

@@ -129,7 +129,7 @@ class PowerContract:
     )  # fmt: skip
     demand_charge_per_kw_month: Decimal = optional(
         Money(0, 1_000_000), "Price of the month's highest draw.", "currency/kW-month",
-        default=Decimal(0), origin="assumption: none, or within the price", later="report",
+        default=Decimal(0), origin="assumption: none, or within the price",
     )  # fmt: skip
     carbon_g_per_kwh: float | None = optional(
         Number(0, 2000, remedy="Write grams per kWh: 418 for 0.418 kg."),
@@ -139,7 +139,7 @@ class PowerContract:
         origin=(
             "gas: 56.1 kg a GJ (IPCC, 2006) at 40 % efficiency; others: medians over the life "
             "cycle (IPCC, 2014, WG III, table A.III.2)"
-        ), later="plan",
+        ),
     )  # fmt: skip
     take_or_pay: float = optional(
         Number(0, 1, remedy=SHARE),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -19,7 +18,6 @@ from neocloud.spec.kinds import (
     Bytes,
     Choice,
     Currency,
-    Day,
     Money,
     Name,
     Number,
@@ -27,6 +25,7 @@ from neocloud.spec.kinds import (
     Text,
     Whole,
 )
+from neocloud.spec.planning import Planning
 from neocloud.spec.power import SHARE, active_mw
 from neocloud.spec.problems import Note
 from neocloud.spec.references import (
@@ -97,11 +96,11 @@ class Model:
     )  # fmt: skip
     kv_precisions: tuple[str, ...] = optional(
         ListOf(Choice(("bf16", "fp8"))), "Number formats of the KV cache that may be used.",
-        default=("bf16",), origin="a coarser format is another model in quality", later="plan",
+        default=("bf16",), origin="a coarser format is another model in quality",
     )  # fmt: skip
     min_sites: int = optional(
         Whole(1, 1000), "Sites that must hold it at least.", "sites", default=1,
-        origin="assumption: one", later="plan",
+        origin="assumption: one",
     )  # fmt: skip
     price_per_mtok: TokenPrices = required(Section(TokenPrices), "What tenants pay.")
     max_output_tokens: int = optional(
@@ -142,7 +141,7 @@ class Tenant:
         Number(above=0, maximum=2000, remedy="Write grams per kWh of power drawn: 200."),
         "Sites whose power emits more may not serve it: a hard limit, on the energy that is "
         "drawn in the hour.", "g/kWh", default=None, shown="no limit",
-        origin="no limit unless asked for", later="plan",
+        origin="no limit unless asked for",
     )  # fmt: skip
     credit: str = optional(
         Choice(("AAA", "AA", "A", "BBB", "BB", "B", "CCC", "unrated")), "Its credit rating.",
@@ -208,30 +207,6 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planning:
-    """What the search over configurations looks at."""
-
-    day: date | None = optional(
-        Day(), "Day that the plan is for: contracts, pools and the power ladder count as they "
-        "stand then.", name="date", default=None,
-        shown="a day when all that the file declares is there", origin="assumption",
-    )  # fmt: skip
-
-    tp: tuple[int, ...] = optional(
-        ListOf(Whole(1, 1024)), "Degrees of tensor parallelism.", "accelerators",
-        default=(1, 2, 4, 8), origin="a node holds 8 accelerators",
-    )  # fmt: skip
-    batch: tuple[int, ...] = optional(
-        ListOf(Whole(1, 65_536)), "Largest batches: sequences that may run at once.", "sequences",
-        default=tuple(2**n for n in range(10)), origin="beyond 512 latency objectives bind",
-    )  # fmt: skip
-    replicas: str = optional(
-        Choice(("fixed",)), "Whether replicas follow the hour: `fixed` keeps the busiest hour's.",
-        default="fixed", origin="the only kind that this version knows",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
     """A whole cloud as its file declares it, checked. Mappings keep the order of the file.
 
@@ -278,7 +253,7 @@ class Cloud:
     )  # fmt: skip
     rental: Rental | None = optional(
         Section(Rental), "What may be rented from others.", default=None, shown="nothing",
-        origin="nothing is rented unless asked for", later="plan",
+        origin="nothing is rented unless asked for",
     )  # fmt: skip
     billing: Billing = optional(
         Section(Billing), "Who sends the invoices.", make=Billing, shown="its defaults",

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from neocloud.spec.fields import optional, required
 from neocloud.spec.kinds import Choice, Day, Money, Name, Number, Whole
-from neocloud.spec.power import SHARE, PowerContract, PowerStep
+from neocloud.spec.power import MEGAWATTS, SHARE, PowerContract, PowerStep
 from neocloud.spec.references import ACCELERATOR, MarketMetro
 from neocloud.spec.structures import ListOf, Section
 
@@ -25,9 +25,9 @@ class Pool:
     accelerator: str = required(ACCELERATOR, "What the nodes hold.")
     nodes: int = required(Whole(1, 1_000_000), "Nodes that stand there.", "nodes")
     engine: str = optional(
-        Choice(("vllm", "emulated")),
-        "What serves: `vllm`, or `emulated`: the performance model behind the same HTTP interface.",
-        default="vllm", origin="vLLM runs on both makers' accelerators",
+        Choice(("vllm", "sglang", "emulated")),
+        "What serves: `vllm`, `sglang`, or `emulated`: the performance model behind vLLM's HTTP "
+        "interface.", default="vllm", origin="vLLM runs on both makers' accelerators",
     )  # fmt: skip
     ownership: str = optional(
         Choice(("owned", "leased")), "Who owns the nodes. Leased ones cost `lease_usd_per_hour` in "
@@ -51,12 +51,12 @@ class Pool:
     )  # fmt: skip
     fabric: str | None = optional(
         Choice(("infiniband", "roce", "ethernet")), "Network between the nodes.", default=None,
-        shown="not stated", origin="assumption: replicas stay within a node", later="plan",
+        shown="not stated", origin="assumption", later="deploy",
     )  # fmt: skip
     scale_out_gbit_per_s: float | None = optional(
         Number(1, 10_000, remedy="Write gigabits a second for each accelerator: 400."),
-        "Bandwidth of that network for each accelerator, one way.", "Gbit/s", default=None,
-        shown="not stated", origin="assumption: replicas stay within a node", later="plan",
+        "Bandwidth of that network for each accelerator, one way; 1 keeps replicas within nodes.",
+        "Gbit/s", default=None, shown="the accelerator's usual network cards", origin="catalog",
     )  # fmt: skip
     start: date | None = optional(
         Day(), "First day on which the nodes serve.", default=None, shown="there already",
@@ -122,6 +122,14 @@ class Site:
         Number(1, 2000, remedy="Write kilowatts: 130 for a rack of 130,000 W."),
         "The most that a rack may draw: a node that draws more cannot stand there.", "kW",
         default=None, shown="not stated", origin="assumption: as the nodes need",
+    )  # fmt: skip
+    cooling_mw: float | None = optional(
+        Number(0, 5000, remedy=MEGAWATTS), "Power of IT whose heat the cooling takes away: no plan "
+        "draws more.", "MW", default=None, shown="not stated", origin="assumption: all of it",
+    )  # fmt: skip
+    racks: int | None = optional(
+        Whole(1, 1_000_000), "Racks that stand there; `rack_kw` says how many nodes each feeds.",
+        "racks", default=None, shown="not stated", origin="assumption: enough",
     )  # fmt: skip
     network_usd_per_gb: Decimal = optional(
         Money(0, 10), "Price of traffic to and from the Internet.", "USD/GB",

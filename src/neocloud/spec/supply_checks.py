@@ -169,6 +169,28 @@ def _housed(values: Values, node: Node, reader: Reader) -> None:
                 f"draw {rack_kw:g}"
             )
             reader.problem(place, "E112", message, "Raise rack_kw, or use another accelerator.")
+    _racked(values, node, reader)
+
+
+def _racked(values: Values, node: Node, reader: Reader) -> None:
+    """The nodes of a site find room in its racks, each filled up to what it may draw."""
+    rack_kw, racks = values.get("rack_kw"), values.get("racks")
+    if racks is None:
+        return
+    if rack_kw is None:
+        message = "racks without rack_kw say nothing"
+        reader.problem(
+            at(node, "racks"), "E112", message, "Add rack_kw: what one of them may draw."
+        )
+        return
+    needed = 0
+    for pool in values.get("pools", ()):
+        node_kw = (reader.catalog.accelerator(pool.accelerator).node_power_w.value or 0.0) / 1e3
+        in_one = int(rack_kw // node_kw) if node_kw > 0.0 else pool.nodes
+        needed += -(-pool.nodes // max(in_one, 1))
+    if needed > racks:
+        message = f"the nodes need {needed} racks of {rack_kw:g} kW, and the site has {racks}"
+        reader.problem(at(node, "racks"), "E112", message, "Add racks, or take away nodes.")
 
 
 def _catalog_power(

@@ -1,0 +1,1 @@
+"""Search over configurations: which ones serve a model on an accelerator, and how well."""

@@ -93,9 +93,7 @@ def states(q: Question, stacked: Stack, batch: Array) -> States:
     """Evaluate every run at mean batches of a rank, shape (1, b) or (runs, b)."""
     own = np.broadcast_to(batch, (len(stacked.runs), batch.shape[1]))
     loads = own / stacked.tp
-    factor = np.stack(
-        [r.correction.step_factor(loads[row]) for row, r in enumerate(stacked.runs)]
-    )
+    factor = np.stack([r.correction.step_factor(loads[row]) for row, r in enumerate(stacked.runs)])
     steady = at_batch(
         scaled(stacked.numbers, factor * stacked.slower),
         q.load,
