@@ -1,7 +1,16 @@
 """Memory, time and energy of an engine's step; the steady throughput and latency that follow."""
 
 from neocloud.perf.checks import ConfigurationError
-from neocloud.perf.correction import correction_of, scaled
+from neocloud.perf.correction import (
+    DISAGGREGATED,
+    Situation,
+    Slower,
+    correction_of,
+    corrections_of,
+    layer_of,
+    scaled,
+    slower_by,
+)
 from neocloud.perf.fitted import NoParametersError, require_measured, step_numbers
 from neocloud.perf.intervals import Interval
 from neocloud.perf.learned import Correction
@@ -31,6 +40,7 @@ from neocloud.perf.steady import at_batch
 from neocloud.perf.table import StepTable, step_table, table_of
 
 __all__ = [
+    "DISAGGREGATED",
     "Calibration",
     "CalibrationFileError",
     "Configuration",
@@ -46,6 +56,8 @@ __all__ = [
     "Prediction",
     "Predictor",
     "PrefillAttention",
+    "Situation",
+    "Slower",
     "Steady",
     "StepNumbers",
     "StepPower",
@@ -54,6 +66,8 @@ __all__ = [
     "StepTerms",
     "at_batch",
     "correction_of",
+    "corrections_of",
+    "layer_of",
     "memory",
     "predict",
     "predictor_of",
@@ -61,6 +75,7 @@ __all__ = [
     "require_measured",
     "scaled",
     "shipped",
+    "slower_by",
     "stack",
     "step_numbers",
     "step_table",

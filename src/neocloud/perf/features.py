@@ -184,22 +184,38 @@ def likeness(a: Points, b: Points, s: Scales) -> tuple[Vector, Vector]:
     """Covariance of the errors of all pairs, in two parts of shape (a, b).
 
     The first part still is to be multiplied with `load_likeness`, the second stands as it is: the
-    split lets many loads of one configuration share the work.
+    split lets many loads of one configuration share the work. Points may be rows of several sets,
+    of shape (n, a) and (n, b): then so are the pairs, each set's with its own.
+    """
+    p = parts_of_likeness(a, b, s)
+    return p.anywhere + p.laid_out_alike * layout_likeness(a, b, s), p.whatever_the_load
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Covariance before layouts and loads are compared, shape (a, b).
+
+    Attributes:
+        anywhere: to be multiplied with `load_likeness`.
+        laid_out_alike: to be multiplied with that and with `layout_likeness`.
+        whatever_the_load: to be multiplied with neither.
     """
 
+    anywhere: Vector
+    laid_out_alike: Vector
+    whatever_the_load: Vector
+
+
+def parts_of_likeness(a: Points, b: Points, s: Scales) -> Parts:
+    """What configurations have in common that differ in layout and load alone."""
+
     def same(kind: str) -> Vector:
-        left, right = getattr(a, kind)[:, None], getattr(b, kind)[None, :]
+        left, right = getattr(a, kind)[..., :, None], getattr(b, kind)[..., None, :]
         found: Vector = ((left == right) & (left >= 0)).astype(np.float64)
         return found
 
-    def near(kind: str, scale: float) -> Vector:
-        apart = (getattr(a, kind)[:, None] - getattr(b, kind)[None, :]) / scale
-        squared: Vector = np.square(apart)
-        return squared
-
-    lengths = np.exp(-0.5 * (near("inputs", s.lengths) + near("outputs", s.lengths)))
-    layout = near("tp", s.layouts) + near("ranks", s.layouts) + near("stages", s.layouts)
-    layout = np.exp(-0.5 * layout) * (1.0 - 0.3 * near("expert_parallel", 1.0))
+    lengths = _near(a, b, "inputs", s.lengths) + _near(a, b, "outputs", s.lengths)
+    lengths = np.exp(-0.5 * lengths)
     engine, accelerator, model = same("engine"), same("accelerator"), same("model")
     precision = same("precision")
     across_precisions = s.precisions + (1.0 - s.precisions) * precision
@@ -207,23 +223,33 @@ def likeness(a: Points, b: Points, s: Scales) -> tuple[Vector, Vector]:
     mode = 0.4 + 0.6 * same("mode")
     drafting = 0.4 + 0.6 * same("drafting")
     exact = accelerator * engine * precision * model * mode * drafting
-    with_load = s.of_configuration**2 * exact * layout
-    with_load += (
-        s.of_accelerator**2 * accelerator * engine * across_precisions * across_models * mode
-    )
-    with_load += s.of_model_engine**2 * model * engine * across_precisions * mode * layout
-    with_load += s.of_generation**2 * same("generation") * engine * across_precisions * mode
-    with_load += s.of_model**2 * model * mode
-    with_load += s.of_release**2 * same("release") * engine * across_models
-    with_load += s.of_all**2
-    with_load *= lengths
-    years = np.exp(-np.abs(a.year[:, None] - b.year[None, :]) / s.years)
-    return with_load, s.of_sweep**2 * exact * years
+    alike = s.of_configuration**2 * exact
+    alike += s.of_model_engine**2 * model * engine * across_precisions * mode
+    anywhere = s.of_accelerator**2 * accelerator * engine * across_precisions * across_models * mode
+    anywhere += s.of_generation**2 * same("generation") * engine * across_precisions * mode
+    anywhere += s.of_model**2 * model * mode
+    anywhere += s.of_release**2 * same("release") * engine * across_models
+    anywhere += s.of_all**2
+    years = np.exp(-np.abs(a.year[..., :, None] - b.year[..., None, :]) / s.years)
+    return Parts(anywhere * lengths, alike * lengths, s.of_sweep**2 * exact * years)
+
+
+def layout_likeness(a: Points, b: Points, s: Scales) -> Vector:
+    """What layouts keep of an error, shape (a, b)."""
+    apart = sum(_near(a, b, kind, s.layouts) for kind in ("tp", "ranks", "stages"))
+    found: Vector = np.exp(-0.5 * apart) * (1.0 - 0.3 * _near(a, b, "expert_parallel", 1.0))
+    return found
+
+
+def _near(a: Points, b: Points, kind: str, scale: float) -> Vector:
+    apart = (getattr(a, kind)[..., :, None] - getattr(b, kind)[..., None, :]) / scale
+    squared: Vector = np.square(apart)
+    return squared
 
 
 def load_likeness(a: Vector, b: Vector, s: Scales) -> Vector:
     """What loads keep of an error; logarithms to base 2, shape (a, b)."""
-    found: Vector = np.exp(-0.5 * np.square((a[:, None] - b[None, :]) / s.loads))
+    found: Vector = np.exp(-0.5 * np.square((a[..., :, None] - b[..., None, :]) / s.loads))
     return found
 
 

@@ -31,14 +31,20 @@ def step_numbers(
     accelerator: Accelerator,
     configuration: Configuration,
     predictor: Predictor | None = None,
+    *,
+    layer: str = "",
 ) -> StepNumbers:
     """Derive the kernels' numbers, as engines were at their newest rows.
+
+    Workers of prefill apart from decode have the same numbers but for `transfer_s`, which goes by
+    the layer between them.
 
     Args:
         architecture: the model.
         accelerator: what it runs on.
         configuration: how it runs.
         predictor: what it rests on; None for the shipped one.
+        layer: what splits prefill from generation, see `layer_of`; empty in one engine.
 
     Raises:
         NoParametersError: nothing measured stands behind the accelerator.
@@ -49,5 +55,5 @@ def step_numbers(
     require_measured(accelerator, used)
     check(architecture, accelerator, configuration)
     age = used.age(configuration.engine)
-    levels = levels_of(architecture, accelerator, configuration, age=age)
+    levels = levels_of(architecture, accelerator, configuration, layer=layer, age=age)
     return numbers_of(step_work(architecture, accelerator, configuration), used.constants(levels))

@@ -7,6 +7,7 @@ values of the explained share, straight between these. See `Learned.explained`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import NormalDist
 
 import msgspec
 import numpy as np
@@ -38,6 +39,40 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
         found: Vector = np.exp(
             [np.interp(explained, self.explained, values) for values in self.quantiles]
         )
+        return found
+
+    def factor(self, explained: Vector | float, level: float) -> Vector:
+        """Measured over predicted at one level: what a share `level` of rows stays below.
+
+        The prediction itself stands for the median, so the factor at 0.5 is 1. Between the levels
+        kept the logarithm goes straight with the level's normal score, as errors near to normal
+        ones do. A kept quantile on the wrong side of the prediction counts as the prediction.
+
+        Args:
+            explained: share that neighbours explain, of any shape, which the result has too.
+            level: 0.05 to 0.95.
+
+        Raises:
+            ValueError: a level outside of those kept.
+        """
+        if not LEVELS[0] <= level <= LEVELS[-1]:
+            raise ValueError(f"level {level} is not between {LEVELS[0]} and {LEVELS[-1]}")
+        low_90, low_50, high_50, high_90 = (
+            np.interp(explained, self.explained, values) for values in self.quantiles
+        )
+        low_50, high_50 = np.minimum(low_50, 0.0), np.maximum(high_50, 0.0)
+        kept = (
+            np.minimum(low_90, low_50),
+            low_50,
+            np.zeros_like(low_50),
+            high_50,
+            np.maximum(high_90, high_50),
+        )
+        score = NormalDist().inv_cdf
+        scores = [score(known) for known in (*LEVELS[:2], 0.5, *LEVELS[2:])]
+        at = min(max(float(np.interp(score(level), scores, range(5))), 0.0), 4.0)
+        below = min(int(at), 3)
+        found: Vector = np.exp(kept[below] + (at - below) * (kept[below + 1] - kept[below]))
         return found
 
 

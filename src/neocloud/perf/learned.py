@@ -10,8 +10,10 @@ correction; measured values cannot be read off it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -24,8 +26,10 @@ from neocloud.perf.features import (
     Features,
     Points,
     Scales,
+    layout_likeness,
     likeness,
     load_likeness,
+    parts_of_likeness,
     prior_variance,
 )
 
@@ -34,6 +38,9 @@ KNOTS = np.arange(-7.0, 13.0)
 """Logarithms of loads at which a configuration's correction is kept; straight between them."""
 NEIGHBOURS = 24
 """Measured configurations nearest to a case that decide how sure its correction is."""
+_LAYOUT = ("tp", "ranks", "stages", "expert_parallel")
+_CHUNK = 128
+"""Configurations compared at once: their arrays fit a core's cache."""
 
 
 class LearnedTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,38 +120,121 @@ class Learned:
 
     def correction(self, features: Features) -> Correction:
         """Correction of one configuration at any load."""
-        point = self.codes.points([features])
-        step_knots, first_knots = self._knots
-        found = []
-        for scales, knots, weights in (
-            (self.table.step, step_knots, self._step),
-            (self.table.first, first_knots, self._first),
-        ):
-            with_load, without = likeness(point, self.points, scales)
-            found.append(knots @ with_load[0] + float(without[0] @ weights))
-        return Correction(*found)
+        return self.corrections([features])[0]
 
-    def explained(self, features: list[Features]) -> Vector:
+    def corrections(self, features: Sequence[Features]) -> list[Correction]:
+        """Corrections of many configurations at any load, in the order asked.
+
+        Loads of the features play no part. Configurations that differ in their layout alone share
+        most of the work, those of one layout a matrix product.
+        """
+        asked = _Grouped.of(features, (*_LAYOUT, "load"))
+        points = self.codes.points(asked.groups)
+        step = self._at_knots(asked, points, self.table.step, self._knots[0], self._step)
+        first = self._at_knots(asked, points, self.table.first, self._knots[1], self._first)
+        made = [Correction(step=s, first=f) for s, f in zip(step, first, strict=True)]
+        return [made[place] for place in asked.place]
+
+    def _at_knots(
+        self, asked: _Grouped, points: Points, scales: Scales, knots: Vector, weights: Vector
+    ) -> Vector:
+        """Corrections of the distinct configurations, shape (distinct, knots)."""
+        layouts = layout_likeness(self.codes.points(asked.layouts), self.points, scales)
+        found = np.empty((len(asked.group), len(KNOTS)))
+        for start in range(0, len(asked.groups), _CHUNK):
+            some = np.arange(start, min(start + _CHUNK, len(asked.groups)))
+            parts = parts_of_likeness(points.take(some), self.points, scales)
+            common = parts.anywhere @ knots.T + (parts.whatever_the_load @ weights)[:, None]
+            inside = (asked.group >= start) & (asked.group < start + _CHUNK)
+            for number, layout in enumerate(layouts):
+                rows = np.flatnonzero(inside & (asked.layout == number))
+                group = asked.group[rows] - start
+                alike = parts.laid_out_alike[group] @ (knots * layout).T
+                found[rows] = common[group] + alike
+        return found
+
+    def explained(self, features: Sequence[Features]) -> Vector:
         """Share of the physics' variance that measured neighbours explain: 0 far from all.
 
         From the nearest few alone, so that no large matrix needs to be kept.
         """
         scales = self.table.step
-        prior = prior_variance(scales)
-        points = self.codes.points(features)
-        shares = []
-        for start in range(0, len(features), 256):
-            some = points.take(np.arange(start, min(start + 256, len(features))))
-            with_load, without = likeness(some, self.points, scales)
-            near = with_load * load_likeness(some.load, self.points.load, scales) + without
-            count = min(NEIGHBOURS, near.shape[1])
-            best = np.argpartition(-near, count - 1, axis=1)[:, :count]
-            for row, index in enumerate(best):
-                around = self.points.take(index)
-                inside, alone = likeness(around, around, scales)
-                matrix = inside * load_likeness(around.load, around.load, scales) + alone
-                matrix[np.diag_indices_from(matrix)] += scales.noise**2
-                k = near[row, index]
-                shares.append(float(k @ np.linalg.solve(matrix, k)) / prior)
-        found: Vector = np.clip(np.array(shares), 0.0, 1.0)
+        asked = _Grouped.of(features, _LAYOUT)
+        points, layouts = self.codes.points(asked.groups), self.codes.points(asked.layouts)
+        of_layout = layout_likeness(layouts, self.points, scales)
+        shares = np.empty(len(asked.group))
+        for start in range(0, len(asked.groups), _CHUNK):
+            group = points.take(np.arange(start, min(start + _CHUNK, len(asked.groups))))
+            parts = parts_of_likeness(group, self.points, scales)
+            loads = load_likeness(group.load, self.points.load, scales)
+            inside = (asked.group >= start) & (asked.group < start + _CHUNK)
+            for rows in _pieces(np.flatnonzero(inside)):
+                at = asked.group[rows] - start
+                near = parts.anywhere[at] + parts.laid_out_alike[at] * of_layout[asked.layout[rows]]
+                near = near * loads[at] + parts.whatever_the_load[at]
+                shares[rows] = self._share(near)
+        found: Vector = np.clip(shares / prior_variance(scales), 0.0, 1.0)
+        return found[asked.place]
+
+    def _share(self, near: Vector) -> Vector:
+        """Variance that the nearest of the measured configurations explain, shape (n,)."""
+        scales = self.table.step
+        count = min(NEIGHBOURS, near.shape[1])
+        best = np.argpartition(-near, count - 1, axis=1)[:, :count]
+        around = self.points.take(best)
+        inside, alone = likeness(around, around, scales)
+        matrix = inside * load_likeness(around.load, around.load, scales) + alone
+        matrix += np.eye(count) * scales.noise**2
+        k = np.take_along_axis(near, best, axis=1)
+        solved = np.linalg.solve(matrix, k[:, :, None])[:, :, 0]
+        found: Vector = np.sum(k * solved, axis=1)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Grouped:
+    """Configurations told apart, and of these, what those with another layout share.
+
+    Attributes:
+        place: of each that was asked, its place among the distinct.
+        group: of each distinct one, the place of its group in `groups`.
+        layout: the same in `layouts`.
+        groups: one of each group: all that is alike in everything but `left_out`.
+        layouts: one of each layout.
+    """
+
+    place: list[int]
+    group: NDArray[np.int64]
+    layout: NDArray[np.int64]
+    groups: list[Features]
+    layouts: list[Features]
+
+    @classmethod
+    def of(cls, features: Sequence[Features], left_out: tuple[str, ...]) -> _Grouped:
+        kept = attrgetter(*(name for name in (*NAMES, *SIZES) if name not in left_out))
+        laid = attrgetter(*_LAYOUT)
+        places: dict[tuple[object, ...], int] = {}
+        groups: dict[object, int] = {}
+        layouts: dict[object, int] = {}
+        one_of_groups, one_of_layouts, place, group, layout = [], [], [], [], []
+        for f in features:
+            key = (kept(f), laid(f))
+            if key not in places:
+                places[key] = len(places)
+                if key[0] not in groups:
+                    groups[key[0]] = len(groups)
+                    one_of_groups.append(f)
+                if key[1] not in layouts:
+                    layouts[key[1]] = len(layouts)
+                    one_of_layouts.append(f)
+                group.append(groups[key[0]])
+                layout.append(layouts[key[1]])
+            place.append(places[key])
+        return cls(
+            place, np.array(group, int), np.array(layout, int), one_of_groups, one_of_layouts
+        )
+
+
+def _pieces(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(rows), _CHUNK):
+        yield rows[start : start + _CHUNK]
