@@ -42,13 +42,20 @@ def utc_offset_hours(metro: Metro) -> int:
     return round(metro.longitude / 15.0)
 
 
-def demand_classes(cloud: Cloud, catalog: Catalog) -> tuple[DemandClass, ...]:
-    """Spread each demand over its metros and the hours of the day, then join equals."""
+def demand_classes(
+    cloud: Cloud, catalog: Catalog, rented: tuple[str, ...] = ()
+) -> tuple[DemandClass, ...]:
+    """Spread each demand over its metros and the hours of the day, then join equals.
+
+    Tenants without `allowed_sites` may be served at `rented` places too.
+    """
     rates: dict[_Key, NDArray[np.float64]] = {}
     by_tenant: dict[_Key, dict[str, float]] = {}
     for demand in cloud.demand:
         tenant = cloud.tenants[demand.tenant]
-        sites = tuple(cloud.sites) if tenant.allowed_sites is None else tenant.allowed_sites
+        sites = tenant.allowed_sites
+        if sites is None:
+            sites = (*cloud.sites, *rented)
         shape = catalog.shape(demand.shape).by_local_hour
         for metro, share in demand.metros.items():
             offset = utc_offset_hours(catalog.metro(metro))

@@ -2,43 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from neocloud.planner.demand import HOURS
-from neocloud.planner.placement import Placed, Setting
+from neocloud.planner.records import Obligation
+from neocloud.planner.searching import Way
+from neocloud.planner.setting import Placed, Setting
 from neocloud.planner.summary import watts_by_hour
 
+_NOTHING_KWH = 1e-9
 
-def price_by_site(setting: Setting, placed: Placed) -> dict[str, float]:
-    """Price per kWh drawn, by site; the first contract's where nothing is drawn.
+
+def price_by_site(setting: Setting, placed: Placed, ways: Sequence[Way]) -> dict[str, float]:
+    """Price per kWh drawn, by site: contracts, peaks and carbon; 0 where energy is in the rent.
 
     Placement draws a straight line from idle to full power; what replicas draw by their curves is
     a little off it. Each contract gives its share of that, and is paid for no less than it obliges
-    to.
+    to. Where nothing is drawn the first contract's price stands.
     """
     prices = {}
     for site, contracts in setting.contracts.items():
-        by_contract = [placed.drawn_kwh[site, c] for c in range(len(contracts))]
-        in_placement, drawn = sum(by_contract), _drawn_kwh(setting, placed, site)
-        if in_placement <= 1e-9 or drawn <= 1e-9:
+        if not contracts:
+            prices[site] = 0.0
+            continue
+        planned = float(sum(placed.drawn_kw[site, c].sum() for c in range(len(contracts))))
+        drawn = _drawn_kwh(placed, ways, site)
+        if planned <= _NOTHING_KWH or drawn <= _NOTHING_KWH:
             prices[site] = contracts[0].price
             continue
-        paid = sum(
-            max(kwh * drawn / in_placement, contract.least_kwh) * contract.price
-            for kwh, contract in zip(by_contract, contracts, strict=True)
-        )
-        prices[site] = paid / drawn
+        prices[site] = _paid(setting, placed, site, drawn / planned) / drawn
     return prices
 
 
-def _drawn_kwh(setting: Setting, placed: Placed, site: str) -> float:
+def obligations(setting: Setting, placed: Placed) -> tuple[Obligation, ...]:
+    """Sites that draw nothing and pay all the same."""
+    found = []
+    for site, contracts in setting.contracts.items():
+        drawn = sum(float(placed.drawn_kw[site, c].sum()) for c in range(len(contracts)))
+        owed = sum(c.least_kwh * c.price for c in contracts)
+        if drawn <= _NOTHING_KWH and owed > 0.0:
+            found.append(Obligation(site=site, cost_per_hour=owed / HOURS))
+    return tuple(found)
+
+
+def carbon_t_per_year(setting: Setting, placed: Placed) -> float:
+    """Emissions of the energy drawn, a year of such days."""
+    kg = sum(
+        float(placed.drawn_kw[site, c].sum()) * contract.carbon_kg_per_kwh
+        for site, contracts in setting.contracts.items()
+        for c, contract in enumerate(contracts)
+    )
+    return kg * 365.0 / 1e3
+
+
+def _paid(setting: Setting, placed: Placed, site: str, scale: float) -> float:
+    """A day's bill of a site whose contracts give `scale` times what placement drew."""
+    total = 0.0
+    for c, contract in enumerate(setting.contracts[site]):
+        kw: NDArray[np.float64] = placed.drawn_kw[site, c] * scale
+        kwh = float(kw.sum())
+        total += max(kwh, contract.least_kwh) * contract.price
+        total += float(kw.max()) * contract.peak_price
+        total += kwh * contract.carbon_kg_per_kwh * setting.carbon_price
+    return total
+
+
+def _drawn_kwh(placed: Placed, ways: Sequence[Way], site: str) -> float:
     """Energy of a day at the site's meter."""
     total = 0.0
-    for o, option in enumerate(setting.options):
-        count = placed.replicas[o]
-        if option.site != site or count == 0:
+    for o, way in enumerate(ways):
+        counts = placed.replicas[o]
+        if way.option.site != site or not counts.any():
             continue
-        served = [hourly for (oo, _), hourly in placed.flows.items() if oo == o]
-        watts = watts_by_hour(option.candidate.curve, count, sum(served, np.zeros(HOURS)))
-        total += float(watts.sum()) / 1e3 * setting.pue[site]
+        served = served_by_hour(placed, o)
+        watts = watts_by_hour(way.candidate.curve, counts, served)
+        total += float(watts.sum()) / 1e3 * way.host.pue
     return total
+
+
+def served_by_hour(placed: Placed, option: int) -> NDArray[np.float64]:
+    """Requests/s that an option is sent in each hour."""
+    found: NDArray[np.float64] = sum(
+        (hourly for (o, _), hourly in placed.flows.items() if o == option), np.zeros(HOURS)
+    )
+    return found

@@ -6,6 +6,7 @@ from neocloud.catalog import Catalog
 from neocloud.spec import Cloud, Pool, PowerContract, Site
 
 HOURS_PER_YEAR = 8760.0
+DAYS_PER_MONTH = 365.0 / 12.0
 GIGA = 1e9
 
 ANSWER_BYTES_PER_TOKEN = 250.0
@@ -99,9 +100,15 @@ def power_per_kwh(cloud: Cloud, contract: PowerContract) -> float:
     return float(contract.price_per_mwh) * exchange_rate(cloud, contract.currency) / 1e3
 
 
-def round_trip_ms(cloud: Cloud, catalog: Catalog, metro: str, site: Site) -> float:
-    """Round trip between the users of a metro and a site, the last mile included."""
-    return catalog.round_trip(metro, site.metro).ms + cloud.network.last_mile_ms
+def demand_charge_per_kw_day(cloud: Cloud, contract: PowerContract) -> float:
+    """A day's share of what the month's highest draw costs, in the cloud's currency."""
+    monthly = float(contract.demand_charge_per_kw_month)
+    return monthly * exchange_rate(cloud, contract.currency) / DAYS_PER_MONTH
+
+
+def round_trip_ms(cloud: Cloud, catalog: Catalog, metro: str, place: str) -> float:
+    """Round trip between users and accelerators by their metros, the last mile included."""
+    return catalog.round_trip(metro, place).ms + cloud.network.last_mile_ms
 
 
 def network_per_gb(cloud: Cloud, site: Site) -> float:

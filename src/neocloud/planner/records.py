@@ -6,7 +6,7 @@ import msgspec
 
 from neocloud.perf import Calibration, Configuration
 
-SCHEMA = "neocloud.plan/1"
+SCHEMA = "neocloud.plan/2"
 """Name and version of the published schema."""
 
 
@@ -78,6 +78,23 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...]
 
 
+class Prefill(msgspec.Struct, frozen=True, kw_only=True):
+    """Workers of a replica that work on prompts alone and hand over to those that answer."""
+
+    pool: str
+    accelerator: str
+    configuration: Configuration
+    workers: int
+    engine: Engine
+    capital_per_accelerator_hour: float
+    operations_per_accelerator_hour: float
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of all its workers."""
+        return self.workers * self.configuration.accelerators
+
+
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """Replicas of one model in one pool with one configuration."""
 
@@ -86,7 +103,13 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     accelerator: str
     configuration: Configuration
+    """Of the workers that answer, and work on prompts unless `prefill` says who does."""
     engine: Engine
+    workers: int = 1
+    """Workers of this configuration in one replica."""
+    prefill: Prefill | None = None
+    provider: str = ""
+    """Who rents the accelerators out; empty for one's own."""
     first_ordinal: int
     """Ordinal of its first replica: above 0 where another configuration serves the model there."""
     replicas_by_hour: tuple[int, ...]
@@ -115,9 +138,23 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.replicas_by_hour)
 
     @property
+    def accelerators_per_replica(self) -> int:
+        """Accelerators that one replica holds, of all pools."""
+        own = self.workers * self.configuration.accelerators
+        return own + (self.prefill.accelerators if self.prefill else 0)
+
+    @property
     def accelerators(self) -> int:
         """Accelerators that its replicas hold in the busiest hour."""
-        return self.replicas * self.configuration.accelerators
+        return self.replicas * self.accelerators_per_replica
+
+    def held(self) -> dict[str, int]:
+        """Accelerators that one replica holds, by pool."""
+        found = {self.pool: self.workers * self.configuration.accelerators}
+        if self.prefill is not None:
+            more = found.get(self.prefill.pool, 0) + self.prefill.accelerators
+            found[self.prefill.pool] = more
+        return found
 
     def replica_ids(self) -> tuple[str, ...]:
         """Ids `site/pool/model/ordinal` of the replicas."""
@@ -134,16 +171,18 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     site: str
     pool: str
     configuration: Configuration
+    ordinal: int
+    """`first_ordinal` of the placement."""
     rtt_ms: float
     requests_per_s_by_hour: tuple[float, ...]
 
     def placed_on(self, placement: Placement) -> bool:
         """True if this flow goes to `placement`."""
-        return (self.model, self.site, self.pool, self.configuration) == (
+        return (self.model, self.site, self.pool, self.ordinal) == (
             placement.model,
             placement.site,
             placement.pool,
-            placement.configuration,
+            placement.first_ordinal,
         )
 
 
@@ -180,15 +219,18 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     """How the plan was found."""
 
     examined: int
-    """Points looked at: configurations times batch sizes, per pool and model."""
+    """Points looked at: configurations times batches, per kind of accelerator and model."""
     no_room: int
-    """Of them, those for which memory or the batch limit leaves no room."""
+    """Of them, those for which memory, batch limits or steps leave no room."""
     too_slow: int
-    """Of them, those that miss the latency objective."""
+    """Of them, those that miss the latency objective, or give no more than a smaller batch."""
     dominated: int
-    """Of them, those that another point beats in cost per request at the same reach."""
+    """Of them, those that another point equals or beats in accelerators and power for each request,
+    in size and in reach."""
     kept: int
-    """Points that placement chose from."""
+    """Points that are left."""
+    options: int
+    """Points times the places where they may stand: what placement chose from."""
     gap: float
     """Proven relative distance of the placement from the optimum."""
     solver: str
@@ -209,6 +251,26 @@ class Unallocated(msgspec.Struct, frozen=True, kw_only=True):
     pool: str
     accelerators: int
     cost_per_hour: float
+
+
+class Obligation(msgspec.Struct, frozen=True, kw_only=True):
+    """Power that is paid for at a site where the plan draws none."""
+
+    site: str
+    cost_per_hour: float
+
+
+class Rented(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where accelerators are rented, beside the file's own sites."""
+
+    site: str
+    metro: str
+    provider: str
+    tier: str
+    term_months: int
+    price_per_accelerator_hour: float
+    date: str
+    source: str
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +297,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cost_per_hour: CostByTier
     """Of what the plan uses; idle accelerators apart."""
     unallocated: tuple[Unallocated, ...]
+    obligations: tuple[Obligation, ...] = ()
+    rented: tuple[Rented, ...] = ()
+    """Places that placements with a provider stand at."""
+    confidence: float = 0.5
+    """Quantile of the prediction that it was planned at."""
+    spares: str = "none"
+    carbon_t_per_year: float = 0.0
+    """Emissions of the energy drawn."""
     binding: tuple[Binding, ...]
     search: Search
     skipped: tuple[Skipped, ...] = ()

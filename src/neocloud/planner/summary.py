@@ -14,7 +14,6 @@ from neocloud.planner.records import (
     ModelSummary,
     OperatingPoint,
     Placement,
-    Rates,
 )
 from neocloud.spec import Model
 
@@ -39,31 +38,36 @@ def point_at(curve: Sequence[OperatingPoint], requests_per_s: float) -> Operatin
 
 
 def watts_by_hour(
-    curve: Sequence[OperatingPoint], replicas: int, requests_per_s: NDArray[np.float64]
+    curve: Sequence[OperatingPoint],
+    replicas: NDArray[np.int64],
+    requests_per_s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Power of all replicas of a placement in each hour, PUE not included."""
-    each = requests_per_s / replicas
+    each = requests_per_s / np.maximum(replicas, 1)
     loads = [p.requests_per_s for p in curve]
     watts: NDArray[np.float64] = replicas * np.interp(each, loads, [p.watts for p in curve])
     return watts
 
 
-def cost_of(
-    curve: Sequence[OperatingPoint],
-    tp: int,
-    replicas: int,
-    requests_per_s: NDArray[np.float64],
-    rates: Rates,
-    pue: float,
-) -> CostByTier:
+def cost_of(placement: Placement) -> CostByTier:
     """Mean cost per hour of a placement over the day."""
-    accelerators = replicas * tp
-    kw = float(watts_by_hour(curve, replicas, requests_per_s).mean()) / 1e3
+    p, rates = placement, placement.rates
+    counts = np.array(p.replicas_by_hour)
+    served = np.array(p.requests_per_s_by_hour)
+    kw = float(watts_by_hour(p.curve, counts, served).mean()) / 1e3
+    held = float(counts.mean())
+    answering = held * p.workers * p.configuration.accelerators
+    capital = answering * rates.capital_per_accelerator_hour
+    operations = answering * rates.operations_per_accelerator_hour
+    if p.prefill is not None:
+        on_prompts = held * p.prefill.accelerators
+        capital += on_prompts * p.prefill.capital_per_accelerator_hour
+        operations += on_prompts * p.prefill.operations_per_accelerator_hour
     return CostByTier(
-        power=kw * pue * rates.power_per_kwh,
-        capital=accelerators * rates.capital_per_accelerator_hour,
-        operations=accelerators * rates.operations_per_accelerator_hour,
-        network=float(requests_per_s.mean()) * 3600.0 * rates.network_per_request,
+        power=kw * p.pue * rates.power_per_kwh,
+        capital=capital,
+        operations=operations,
+        network=float(served.mean()) * 3600.0 * rates.network_per_request,
     )
 
 
@@ -86,7 +90,7 @@ def model_summary(
     mean_input, mean_output = lengths.mean_input(), lengths.mean_output()
     per_day = sum(sum(f.requests_per_s_by_hour) for f in streams) * 3600.0
     tokens = per_day * (mean_input + mean_output)
-    could = sum(p.replicas * p.max_requests_per_s for p in mine) * 24 * 3600.0
+    could = sum(sum(p.replicas_by_hour) * p.max_requests_per_s for p in mine) * 3600.0
     cost = cost_by_model(mine, None).scaled(24.0)
     latency = _latency(mine, streams)
     return ModelSummary(

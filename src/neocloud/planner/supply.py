@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from neocloud.catalog import Catalog
 from neocloud.planner import rates
 from neocloud.planner.demand import HOURS, utc_offset_hours
-from neocloud.planner.placement import Contract
+from neocloud.planner.setting import Contract
 from neocloud.spec import Cloud, Pool, Site
 
 
@@ -41,9 +41,20 @@ def contracts_of(cloud: Cloud, site: Site, catalog: Catalog) -> tuple[Contract, 
                 capacity_kw=capacity_kw if runs else 0.0,
                 take_or_pay=contract.take_or_pay,
                 availability=tuple(local[(hour + offset) % HOURS] for hour in range(HOURS)),
+                carbon_kg_per_kwh=(contract.carbon_g_per_kwh or 0.0) / 1e3,
+                peak_price=rates.demand_charge_per_kw_day(cloud, contract),
             )
         )
     return tuple(found)
+
+
+def cooling_kw(cloud: Cloud) -> Mapping[str, float]:
+    """What a site may draw at its meter for its cooling to take the heat away, kW."""
+    return {
+        key: site.cooling_mw * site.pue * 1e3
+        for key, site in cloud.sites.items()
+        if site.cooling_mw is not None
+    }
 
 
 def active_kw(cloud: Cloud) -> Mapping[str, float]:

@@ -1,0 +1,233 @@
+"""From what placement answered to the `Plan` that is laid down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from neocloud.catalog import Catalog
+from neocloud.perf import Configuration, Predictor
+from neocloud.planner.binding import binding
+from neocloud.planner.flags import VLLM_VERSION, vllm_arguments
+from neocloud.planner.hosts import Host
+from neocloud.planner.lengths import Lengths
+from neocloud.planner.power import carbon_t_per_year, obligations, price_by_site, served_by_hour
+from neocloud.planner.records import (
+    CostByTier,
+    Engine,
+    Flow,
+    Placement,
+    Plan,
+    Prefill,
+    Rates,
+    Rented,
+    Search,
+    Skipped,
+    Unallocated,
+)
+from neocloud.planner.searching import Searched, Way
+from neocloud.planner.setting import Placed, Setting
+from neocloud.planner.summary import cost_by_model, cost_of, model_summary
+from neocloud.spec import Cloud
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a plan is made on: everything but the answer.
+
+    Attributes:
+        cloud: the checked file.
+        catalog: with the file's own accelerators and traces.
+        predictor: what predictions rest on.
+        hosts: where replicas may stand.
+        skipped: pools that nothing measured stands behind.
+        rented: places of hosts that others rent out.
+        lengths: of each model's requests.
+        searched: what the search gave.
+        setting: what placement decides over; its options are those of `searched.ways`.
+    """
+
+    cloud: Cloud
+    catalog: Catalog
+    predictor: Predictor
+    hosts: tuple[Host, ...]
+    skipped: tuple[Skipped, ...]
+    rented: tuple[Rented, ...]
+    lengths: Mapping[str, Lengths]
+    searched: Searched
+    setting: Setting
+
+
+def assemble(ground: Ground, placed: Placed) -> Plan:
+    """Lay an answer of placement down as a plan."""
+    cloud, setting = ground.cloud, ground.setting
+    placements, flows = _placements(ground, placed)
+    costs = [cost_of(p) for p in placements]
+    kept = tuple(
+        msgspec.structs.replace(p, cost_per_hour=cost)
+        for p, cost in zip(placements, costs, strict=True)
+    )
+    counts = ground.searched.counts
+    used = {p.site for p in kept}
+    return Plan(
+        cloud=cloud.name,
+        currency=cloud.currency,
+        hours=len(kept[0].replicas_by_hour) if kept else 24,
+        placements=kept,
+        flows=tuple(flows),
+        models=tuple(
+            model_summary(cloud.models[name], of_model, kept, tuple(flows))
+            for name, of_model in ground.lengths.items()
+        ),
+        cost_per_hour=cost_by_model(kept, None),
+        unallocated=_unallocated(ground, kept),
+        obligations=obligations(setting, placed),
+        rented=tuple(r for r in ground.rented if r.site in used),
+        confidence=cloud.planning.confidence,
+        spares=cloud.planning.spares,
+        carbon_t_per_year=carbon_t_per_year(setting, placed),
+        binding=binding(setting, placed),
+        search=Search(
+            examined=counts.examined,
+            no_room=counts.no_room,
+            too_slow=counts.too_slow,
+            dominated=counts.dominated,
+            kept=counts.kept,
+            options=len(setting.options),
+            gap=placed.gap,
+            solver="HiGHS",
+        ),
+        skipped=ground.skipped,
+        hashes={
+            "cloud": cloud.content_hash,
+            "catalog": ground.catalog.content_hash,
+            "parameters": ground.predictor.digest,
+        },
+        calibration=ground.predictor.calibration,
+    )
+
+
+def _placements(ground: Ground, placed: Placed) -> tuple[list[Placement], list[Flow]]:
+    placements: list[Placement] = []
+    flows: list[Flow] = []
+    prices = price_by_site(ground.setting, placed, ground.searched.ways)
+    before: dict[tuple[str, str, str], int] = {}
+    for o, way in enumerate(ground.searched.ways):
+        counts = placed.replicas[o]
+        if not counts.any():
+            continue
+        key = (way.host.site, way.host.pool, way.option.model)
+        first = before.get(key, 0)
+        before[key] = first + int(counts.max())
+        found = _placement(
+            ground, way, prices[way.host.site], counts, first, served_by_hour(placed, o)
+        )
+        placements.append(found)
+        flows += _flows(ground.setting, placed, o, found)
+    return placements, flows
+
+
+def _flows(setting: Setting, placed: Placed, option: int, placement: Placement) -> list[Flow]:
+    found = []
+    for (o, k), hourly in sorted(placed.flows.items()):
+        if o != option:
+            continue
+        demand = setting.classes[k]
+        found += [
+            Flow(
+                tenant=tenant,
+                user_metro=demand.metro,
+                model=demand.model,
+                site=placement.site,
+                pool=placement.pool,
+                configuration=placement.configuration,
+                ordinal=placement.first_ordinal,
+                rtt_ms=setting.rtt_ms[demand.metro, placement.site],
+                requests_per_s_by_hour=tuple((hourly * share).tolist()),
+            )
+            for tenant, share in demand.share_by_tenant.items()
+        ]
+    return found
+
+
+def _placement(
+    ground: Ground,
+    way: Way,
+    kwh_price: float,
+    counts: NDArray[np.int64],
+    first_ordinal: int,
+    served: NDArray[np.float64],
+) -> Placement:
+    candidate, host = way.candidate, way.host
+    prefill = None
+    if candidate.prefill is not None:
+        other = way.prefill_host or host
+        configuration = candidate.prefill.configuration
+        prefill = Prefill(
+            pool=other.pool,
+            accelerator=configuration.accelerator,
+            configuration=configuration,
+            workers=candidate.prefill.workers,
+            engine=_engine(ground, way.option.model, other, configuration),
+            capital_per_accelerator_hour=other.capital,
+            operations_per_accelerator_hour=other.operations,
+        )
+    return Placement(
+        site=host.site,
+        pool=host.pool,
+        model=way.option.model,
+        accelerator=candidate.configuration.accelerator,
+        configuration=candidate.configuration,
+        engine=_engine(ground, way.option.model, host, candidate.configuration),
+        workers=candidate.decode.workers,
+        prefill=prefill,
+        provider=host.provider,
+        first_ordinal=first_ordinal,
+        replicas_by_hour=tuple(counts.tolist()),
+        requests_per_s_by_hour=tuple(served.tolist()),
+        kv_tokens=candidate.decode.memory.replica_kv_tokens,
+        max_rtt_ms=candidate.max_rtt_ms,
+        curve=candidate.curve,
+        rates=Rates(
+            capital_per_accelerator_hour=host.capital,
+            operations_per_accelerator_hour=host.operations,
+            power_per_kwh=kwh_price,
+            network_per_gb=host.network_per_gb,
+            network_per_request=way.option.network_per_request,
+        ),
+        pue=host.pue,
+        cost_per_hour=CostByTier(),
+    )
+
+
+def _engine(ground: Ground, name: str, host: Host, configuration: Configuration) -> Engine:
+    model = ground.cloud.models[name]
+    arguments = vllm_arguments(
+        model.config, model.key, configuration, model.architecture.max_context
+    )
+    return Engine(kind=host.kind, version=VLLM_VERSION, arguments=arguments)
+
+
+def _unallocated(ground: Ground, placements: Sequence[Placement]) -> tuple[Unallocated, ...]:
+    free = []
+    for host in ground.hosts:
+        if host.provider:
+            continue
+        used = sum(
+            p.replicas * p.held().get(host.pool, 0) for p in placements if p.site == host.site
+        )
+        idle = host.accelerators - used + host.spares
+        if idle > 0:
+            free.append(
+                Unallocated(
+                    site=host.site,
+                    pool=host.pool,
+                    accelerators=idle,
+                    cost_per_hour=idle * host.hour,
+                )
+            )
+    return tuple(free)

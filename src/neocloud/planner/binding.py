@@ -1,0 +1,77 @@
+"""Which limits a placement has used up."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neocloud.planner.records import Binding
+from neocloud.planner.setting import INFINITY, Placed, Setting
+
+
+def binding(setting: Setting, placed: Placed) -> tuple[Binding, ...]:
+    """Limits with less room than the smallest replica that might stand there."""
+    peak = placed.replicas.max(axis=1) if len(setting.options) else np.zeros(0, dtype=np.int64)
+    found = [
+        *(_pool(setting, placed, site, pool) for site, pool in setting.accelerators),
+        *(_power(setting, peak, site) for site in setting.contracts),
+        _carbon(setting, placed),
+    ]
+    return tuple(b for b in found if b is not None)
+
+
+def _pool(setting: Setting, placed: Placed, site: str, pool: str) -> Binding | None:
+    there = setting.accelerators[site, pool]
+    here = [
+        (o, option.holds[pool])
+        for o, option in enumerate(setting.options)
+        if option.site == site and pool in option.holds
+    ]
+    if not here:
+        return None
+    by_hour = sum((placed.replicas[o] * held for o, held in here), np.zeros(1))
+    used = float(np.max(by_hour))
+    if there - used >= min(held for _, held in here):
+        return None
+    return Binding(
+        limit="accelerators",
+        where=f"{site}/{pool}",
+        used=used,
+        available=float(there),
+        unit="accelerators",
+    )
+
+
+def _power(setting: Setting, peak: NDArray[np.int64], site: str) -> Binding | None:
+    firm_kw = setting.firm_kw(site)
+    draw = [(peak[o], opt.full_kw) for o, opt in enumerate(setting.options) if opt.site == site]
+    if firm_kw == INFINITY or not draw:
+        return None
+    used = float(sum(count * kw for count, kw in draw))
+    if firm_kw - used >= min(kw for _, kw in draw):
+        return None
+    cooled = setting.cooling_kw.get(site, INFINITY) <= firm_kw
+    return Binding(
+        limit="cooling" if cooled else "power",
+        where=site,
+        used=used / 1e3,
+        available=firm_kw / 1e3,
+        unit="MW",
+    )
+
+
+def _carbon(setting: Setting, placed: Placed) -> Binding | None:
+    cap = setting.carbon_cap_kg
+    if cap is None:
+        return None
+    used = sum(
+        float(placed.drawn_kw[site, c].sum()) * contract.carbon_kg_per_kwh
+        for site, contracts in setting.contracts.items()
+        for c, contract in enumerate(contracts)
+    )
+    if used < 0.999 * cap:
+        return None
+    year = 365.0 / 1e3
+    return Binding(
+        limit="carbon", where="all sites", used=used * year, available=cap * year, unit="t/year"
+    )

@@ -1,0 +1,124 @@
+"""Where replicas may stand: the pools of the file's sites, and accelerators of others for rent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from neocloud.catalog import Accelerator, Catalog, Figure, Grade
+from neocloud.perf import NoParametersError, Predictor, require_measured
+from neocloud.planner import rates
+from neocloud.planner.records import Skipped
+from neocloud.planner.supply import accelerators_of, spares_of
+from neocloud.spec import Cloud, Pool, Site
+
+EMULATED = "emulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Accelerators of one kind in one place.
+
+    Attributes:
+        site: site key, or a name of its own for a place where others rent out.
+        pool: pool key, or the accelerator's.
+        metro: where it stands.
+        accelerator: what its nodes hold, with the fabric that the file gives them.
+        span: accelerators that share a fabric or node: tensor parallelism stays within.
+        kind: what serves there: `vllm`, `sglang`, `emulated`.
+        accelerators: how many a plan may use.
+        spares: how many more stand ready for those that fail.
+        capital: of an accelerator-hour, or its rent.
+        operations: of an accelerator-hour.
+        network_per_gb: traffic to and from users.
+        pue: power usage effectiveness; 1 where energy is within the rent.
+        provider: who rents it out; empty for one's own.
+    """
+
+    site: str
+    pool: str
+    metro: str
+    accelerator: Accelerator
+    span: int
+    kind: str
+    accelerators: int
+    spares: int = 0
+    capital: float
+    operations: float
+    network_per_gb: float
+    pue: float
+    provider: str = ""
+
+    @property
+    def engine(self) -> str:
+        """Engine whose performance is planned with: an emulated one behaves as vLLM."""
+        return "vllm" if self.kind == EMULATED else self.kind
+
+    @property
+    def hour(self) -> float:
+        """Cost of an accelerator-hour, energy apart."""
+        return self.capital + self.operations
+
+    @property
+    def likeness(self) -> tuple[str, str, int, float | None]:
+        """Hosts with the same serve a model alike: a search for one holds for all."""
+        out = self.accelerator.scale_out_bytes_per_s.value
+        return (self.accelerator.key, self.engine, self.span, out)
+
+
+def hosts_of(
+    cloud: Cloud, catalog: Catalog, predictor: Predictor
+) -> tuple[tuple[Host, ...], tuple[Skipped, ...]]:
+    """The hosts of the file's own pools; and the pools that nothing measured stands behind."""
+    hosts: list[Host] = []
+    skipped: list[Skipped] = []
+    for site in cloud.sites.values():
+        for pool in site.pools:
+            try:
+                require_measured(catalog.accelerator(pool.accelerator), predictor)
+            except NoParametersError as error:
+                skipped.append(Skipped(site=site.key, pool=pool.key, reason=str(error)))
+                continue
+            hosts.append(_host(cloud, site, pool, catalog))
+    return tuple(hosts), tuple(skipped)
+
+
+def _host(cloud: Cloud, site: Site, pool: Pool, catalog: Catalog) -> Host:
+    accelerator = _with_fabric(catalog.accelerator(pool.accelerator), pool)
+    return Host(
+        site=site.key,
+        pool=pool.key,
+        metro=site.metro,
+        accelerator=accelerator,
+        span=pool.fabric_domain or max(accelerator.scale_up_domain, accelerator.node_accelerators),
+        kind=pool.engine,
+        accelerators=accelerators_of(cloud, pool, catalog),
+        spares=spares_of(cloud, pool, catalog),
+        capital=rates.capital_per_accelerator_hour(cloud, pool, catalog),
+        operations=rates.operations_per_accelerator_hour(cloud, site, pool, catalog),
+        network_per_gb=rates.network_per_gb(cloud, site),
+        pue=site.pue,
+    )
+
+
+def _with_fabric(accelerator: Accelerator, pool: Pool) -> Accelerator:
+    """The accelerator with the links that its pool has in place of the usual ones."""
+    found = accelerator
+    if pool.fabric_domain is not None:
+        narrow = min(pool.fabric_domain, accelerator.scale_up_domain)
+        found = replace(found, scale_up_domain=narrow)
+    if pool.scale_out_gbit_per_s is not None:
+        figure = Figure(
+            value=pool.scale_out_gbit_per_s * 1e9 / 8.0,
+            unit="B/s",
+            source="the cloud file",
+            date="",
+            grade=Grade.PUBLISHED,
+        )
+        found = replace(found, scale_out_bytes_per_s=figure)
+    return found
+
+
+def host_at(hosts: Sequence[Host], site: str, pool: str) -> Host:
+    """The host of a pool."""
+    return next(h for h in hosts if (h.site, h.pool) == (site, pool))
