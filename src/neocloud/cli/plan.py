@@ -83,10 +83,11 @@ class console_status:  # noqa: N801  (used like a function)
     def __enter__(self) -> console_status:
         return self
 
-    def __call__(self, line: str) -> None:
+    def __call__(self, line: str, share: float | None) -> None:
         """Replace the line."""
         if self._show:
-            sys.stderr.write(f"\r\033[K{line}")
+            done = "" if share is None else f"{share:4.0%} "
+            sys.stderr.write(f"\r\033[K{done}{line}")
             sys.stderr.flush()
 
     def __exit__(self, *_: object) -> None:

@@ -3,9 +3,10 @@
 from neocloud.planner.build import make_plan
 from neocloud.planner.capacity import capacity
 from neocloud.planner.hourly import planned_activity
-from neocloud.planner.infeasible import InfeasibleError
+from neocloud.planner.infeasible import Change, InfeasibleError
 from neocloud.planner.lengths import Lengths, lengths_of
-from neocloud.planner.program import SolverError
+from neocloud.planner.placing.program import SolverError
+from neocloud.planner.progress import Progress
 from neocloud.planner.rates import request_gb
 from neocloud.planner.records import (
     SCHEMA,
@@ -14,10 +15,13 @@ from neocloud.planner.records import (
     Engine,
     Flow,
     ModelSummary,
+    Obligation,
     OperatingPoint,
     Placement,
     Plan,
+    Prefill,
     Rates,
+    Rented,
     Search,
     Skipped,
     Unallocated,
@@ -29,17 +33,22 @@ from neocloud.planner.summary import point_at
 __all__ = [
     "SCHEMA",
     "Binding",
+    "Change",
     "CostByTier",
     "Engine",
     "Flow",
     "InfeasibleError",
     "Lengths",
     "ModelSummary",
+    "Obligation",
     "OperatingPoint",
     "Placement",
     "Plan",
     "PlanFileError",
+    "Prefill",
+    "Progress",
     "Rates",
+    "Rented",
     "Search",
     "Skipped",
     "SolverError",

@@ -6,10 +6,14 @@ import numpy as np
 
 from neocloud.catalog import Catalog
 from neocloud.perf import Load, Predictor, at_batch, scaled, step_numbers
-from neocloud.planner.candidates import BATCH_GRID, in_time
 from neocloud.planner.records import Placement
+from neocloud.planner.search.grid import COARSE
+from neocloud.planner.search.states import in_time, leading
 from neocloud.planner.steps import placement_correction
 from neocloud.spec import Cloud
+
+_BATCHES = np.geomspace(COARSE[0], COARSE[-1], 12 * len(COARSE))
+"""Mean batches of a rank, 2 per cent apart."""
 
 
 def capacity(
@@ -28,18 +32,20 @@ def capacity(
     configuration = placement.configuration
     accelerator = cloud.seen(catalog).accelerator(placement.accelerator)
     correction = placement_correction(cloud, catalog, placement, predictor)
+    ranks = configuration.attention_dp * configuration.pp
     steady = at_batch(
         scaled(
             step_numbers(model.architecture, accelerator, configuration, predictor),
-            correction.step_factor(BATCH_GRID / configuration.accelerators),
+            correction.step_factor(_BATCHES / configuration.tp),
         ),
         load,
-        BATCH_GRID,
+        _BATCHES * ranks,
         batch_tokens=float(configuration.batch_tokens),
         max_batch=float(configuration.max_batch),
         kv_tokens=float(placement.kv_tokens),
         percentile=model.objective.percentile,
     )
+    rate = np.asarray(steady.requests_per_s)
     holds = in_time(steady, model.objective, placement.max_rtt_ms)
-    last = int(np.logical_and.accumulate(holds).sum()) - 1
-    return float(steady.requests_per_s[last]) if last >= 0 else 0.0
+    last = int(leading(holds[None, :], rate[None, :])[0])
+    return float(rate[last]) if last >= 0 else 0.0

@@ -44,12 +44,17 @@ class States:
 
     def in_time(self, objective: Objective, rtt_ms: float) -> NDArray[np.bool_]:
         """Where there is room and users `rtt_ms` away see the objective met."""
-        found: NDArray[np.bool_] = (
-            self.fits
-            & (self.steady.tpot_s_at_percentile * 1e3 <= objective.tpot_ms)
-            & (self.steady.ttft_s_at_percentile * 1e3 + rtt_ms <= objective.ttft_ms)
-        )
-        return found
+        return in_time(self.steady, objective, rtt_ms)
+
+
+def in_time(steady: Steady, objective: Objective, rtt_ms: float) -> NDArray[np.bool_]:
+    """Where a replica `rtt_ms` from its users has room and meets their objective."""
+    found: NDArray[np.bool_] = (
+        np.asarray(steady.fits)
+        & (steady.tpot_s_at_percentile * 1e3 <= objective.tpot_ms)
+        & (steady.ttft_s_at_percentile * 1e3 + rtt_ms <= objective.ttft_ms)
+    )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
