@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from neocloud.catalog import CatalogError, load_catalog
-from neocloud.catalog.prices import model_key
+from neocloud.catalog import CatalogError, Grade, load_catalog, model_key
 
 CATALOG = load_catalog()
 
@@ -123,3 +122,48 @@ def test_an_unknown_name_gets_the_nearest(name: str, near: str) -> None:
     with pytest.raises(CatalogError, match="no price of") as caught:
         CATALOG.prices(name)
     assert near in caught.value.nearest
+
+
+def test_the_places_of_providers_are_markets_with_a_source_and_belong_to_a_price() -> None:
+    """Metros where data-center space is bought: there power and carbon are known too."""
+    priced = {(offer.provider, offer.region) for offer in CATALOG.rental_prices}
+    for place in CATALOG.provider_regions:
+        assert (place.provider, place.region) in priced, place
+        assert CATALOG.metro(place.metro).dc_market, place
+        assert place.source in CATALOG.sources
+        assert dated(place.date) >= date(2025, 1, 1)
+        assert place.note
+        assert (place.grade is Grade.ASSUMED) == (place.source == "recalled-regions"), place
+    keys = [(p.provider, p.region, p.metro) for p in CATALOG.provider_regions]
+    assert keys == sorted(set(keys)), "in order, and no place twice"
+
+
+def test_a_price_without_a_region_holds_in_up_to_six_places_and_one_with_a_region_in_one() -> None:
+    for provider, region in {(p.provider, p.region) for p in CATALOG.provider_regions}:
+        places = CATALOG.places(provider, region)
+        assert 1 <= len(places) <= (6 if region in {"", "global"} else 1), (provider, region)
+
+
+def test_every_region_with_a_name_is_placed() -> None:
+    named = {
+        (offer.provider, offer.region)
+        for offer in CATALOG.rental_prices
+        if offer.region and offer.provider != "runpod"  # its hosts stand anywhere
+    }
+    assert len(named) > 10
+    assert all(CATALOG.places(*pair) for pair in named)
+
+
+def test_marketplaces_stand_nowhere() -> None:
+    for provider in ("vast-ai", "runpod", "akash", "tensordock", "modal"):
+        assert any(offer.provider == provider for offer in CATALOG.rental_prices)
+        assert not any(CATALOG.places(provider, region) for region in ("", "global"))
+
+
+def test_prices_of_a_provider_say_where_it_stands() -> None:
+    found = CATALOG.prices("nebius")
+    assert {place.metro for place in found.regions} == {"helsinki", "kansas-city", "paris"}
+    assert {place.source for place in found.regions} <= set(found.sources)
+    sellers = {offer.provider for offer in CATALOG.prices("h100-sxm").rentals}
+    assert {place.provider for place in CATALOG.prices("h100-sxm").regions} <= sellers
+    assert CATALOG.prices("vast-ai").regions == ()

@@ -5,7 +5,8 @@
 `DIR` holds the collected public tables (`accelerators`, `measured`, `network`, `power`, `prices`,
 `traces`, `model_configs`), each with the README that names its sources; `sources.csv` beside this
 script repeats them for the catalog's readers, `accelerator_*.csv` add what was read since,
-`metro_zones.csv` (see `metro_zones.py`) adds time zones. README.md and `configs/NOTICE` are written
+`metro_zones.csv` (see `metro_zones.py`) adds time zones, `provider_regions.csv` the places of
+providers. README.md and `configs/NOTICE` are written
 by hand. The same input gives the same bytes.
 """
 
@@ -40,7 +41,8 @@ def main() -> None:
     prices.make(arguments.shared, arguments.to)
     traces.make(arguments.shared, arguments.to)
     configs.make(arguments.shared, arguments.to)
-    shutil.copyfile(here / "sources.csv", arguments.to / "sources.csv")
+    for name in ("provider_regions.csv", "sources.csv"):
+        shutil.copyfile(here / name, arguments.to / name)
     size = sum(p.stat().st_size for p in arguments.to.rglob("*") if p.is_file())
     print(f"{arguments.to}: {size:,} bytes")
 

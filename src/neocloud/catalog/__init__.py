@@ -22,11 +22,13 @@ from neocloud.catalog.facts import (
 from neocloud.catalog.precisions import BITS_PER_WEIGHT, PRECISIONS
 from neocloud.catalog.price_records import (
     PriceList,
+    ProviderRegion,
     RentalMonth,
     RentalPrice,
     RentalRange,
     TokenPrice,
 )
+from neocloud.catalog.prices import model_key
 from neocloud.catalog.records import (
     Accelerator,
     Architecture,
@@ -64,6 +66,7 @@ __all__ = [
     "MetroPower",
     "MissingFigureError",
     "PriceList",
+    "ProviderRegion",
     "RentalMonth",
     "RentalPrice",
     "RentalRange",
@@ -79,6 +82,7 @@ __all__ = [
     "kv_bytes_per_token",
     "load_catalog",
     "metro_sheet",
+    "model_key",
     "model_sheet",
     "nearest",
     "origins",

@@ -15,6 +15,7 @@ from neocloud.catalog.network import RoundTripTable, distance_km, read_round_tri
 from neocloud.catalog.power import read_power
 from neocloud.catalog.price_records import (
     PriceList,
+    ProviderRegion,
     RentalMonth,
     RentalPrice,
     RentalRange,
@@ -22,6 +23,7 @@ from neocloud.catalog.price_records import (
 )
 from neocloud.catalog.prices import (
     find_prices,
+    read_provider_regions,
     read_rental_history,
     read_rentals,
     read_token_prices,
@@ -134,6 +136,19 @@ class Catalog:
     def rental_prices(self) -> tuple[RentalPrice, ...]:
         """What providers ask for an hour of an accelerator: on demand, reserved and spot."""
         return read_rentals()
+
+    @cached_property
+    def provider_regions(self) -> tuple[ProviderRegion, ...]:
+        """Where those providers stand that tell it; marketplaces do not."""
+        return read_provider_regions()
+
+    def places(self, provider: str, region: str) -> tuple[ProviderRegion, ...]:
+        """Where a rental price of `provider` in `region` holds; empty where no place is known."""
+        return tuple(
+            place
+            for place in self.provider_regions
+            if (place.provider, place.region) == (provider, region)
+        )
 
     @cached_property
     def rental_history(self) -> tuple[RentalMonth, ...]:

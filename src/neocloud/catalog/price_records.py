@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from neocloud.catalog.records import Grade
+
 
 @dataclass(frozen=True, slots=True)
 class RentalPrice:
@@ -35,6 +37,30 @@ class RentalPrice:
     offers: int
     date: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRegion:
+    """Where one region of a provider stands; several where a price holds in several places.
+
+    Attributes:
+        provider: as in the rental prices.
+        region: as in the rental prices; empty and `global` stand for all of its regions.
+        metro: the metro, or the nearest one where data-center space is bought.
+        source: who says so.
+        date: when.
+        grade: published where the place itself is told, derived where only a state or a town near
+            by is, assumed where it is remembered.
+        note: what is told, and how far off the metro is.
+    """
+
+    provider: str
+    region: str
+    metro: str
+    source: str
+    date: str
+    grade: Grade
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +116,16 @@ class TokenPrice:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Every price that a name stands for: an accelerator's, a provider's or a model's."""
+    """Every price that a name stands for: an accelerator's, a provider's or a model's.
+
+    `regions` says where the sellers of its rentals stand, as far as it is known.
+    """
 
     name: str
     rentals: tuple[RentalPrice, ...]
     history: tuple[RentalMonth, ...]
     tokens: tuple[TokenPrice, ...]
+    regions: tuple[ProviderRegion, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -104,5 +134,6 @@ class PriceList:
             *(rental.source for rental in self.rentals),
             *(month.source for month in self.history),
             *(offer.source for offer in self.tokens),
+            *(region.source for region in self.regions),
         )
         return tuple(dict.fromkeys(parts))

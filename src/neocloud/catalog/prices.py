@@ -10,12 +10,13 @@ from statistics import median
 
 from neocloud.catalog.price_records import (
     PriceList,
+    ProviderRegion,
     RentalMonth,
     RentalPrice,
     RentalRange,
     TokenPrice,
 )
-from neocloud.catalog.records import CatalogError
+from neocloud.catalog.records import CatalogError, Grade
 from neocloud.catalog.tables import nearest, read_rows
 
 # What a published name adds to its model: precision, tuning, form of the weights.
@@ -67,6 +68,23 @@ def read_rental_history() -> tuple[RentalMonth, ...]:
             source=row["source"],
         )
         for row in read_rows("rental_history.csv")
+    )
+
+
+@cache
+def read_provider_regions() -> tuple[ProviderRegion, ...]:
+    """Where providers stand, by provider, region and metro."""
+    return tuple(
+        ProviderRegion(
+            provider=row["provider"],
+            region=row["region"],
+            metro=row["metro"],
+            source=row["source"],
+            date=row["date"],
+            grade=Grade(row["grade"]),
+            note=row["note"],
+        )
+        for row in read_rows("provider_regions.csv")
     )
 
 
@@ -136,7 +154,9 @@ def find_prices(name: str) -> PriceList:
             f"the catalog has no price of an accelerator, a provider or a model {name!r}; {hint}",
             near,
         )
-    return PriceList(name, rentals, history, tokens)
+    offered = {(rental.provider, rental.region) for rental in rentals}
+    regions = tuple(r for r in read_provider_regions() if (r.provider, r.region) in offered)
+    return PriceList(name, rentals, history, tokens, regions)
 
 
 def _names() -> dict[str, None]:

@@ -177,6 +177,16 @@ def show_prices(found: PriceList) -> None:
                 for r in found.rentals
             ],
         )  # fmt: skip
+    if found.regions:
+        show(
+            f"{found.name}: where the sellers stand",
+            [("provider", LEFT), ("region", LEFT), ("metro", LEFT), ("grade", LEFT),
+             ("source", LEFT), ("note", LEFT)],
+            [
+                [r.provider, r.region or "all", r.metro, r.grade, r.source, r.note]
+                for r in found.regions
+            ],
+        )  # fmt: skip
     if found.history:
         show(
             f"{found.name}: rented, month by month",
