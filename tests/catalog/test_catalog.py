@@ -62,6 +62,7 @@ def test_every_figure_has_unit_source_date_and_grade_or_says_why_not(name: str) 
 def test_every_source_has_title_licence_date_and_is_used() -> None:
     used = {row["source"] for name in FIGURE_FILES for row in rows(name)}
     used |= {shape.source for shape in CATALOG.shapes.values()}
+    used |= {place.source for place in CATALOG.provider_regions}
     used |= {CATALOG.trace(name).source for name in CATALOG.trace_names()}
     readme = (DATA / "README.md").read_text()
     for key, source in CATALOG.sources.items():
