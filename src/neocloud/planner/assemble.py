@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.catalog import Catalog
-from neocloud.perf import Configuration, Predictor
+from neocloud.perf import Predictor
 from neocloud.planner.binding import binding
-from neocloud.planner.flags import VLLM_VERSION, vllm_arguments
+from neocloud.planner.flags import Launch, Role, launch_of
 from neocloud.planner.hosts import Host
 from neocloud.planner.lengths import Lengths
 from neocloud.planner.power import carbon_t_per_year, obligations, price_by_site, served_by_hour
@@ -29,6 +30,7 @@ from neocloud.planner.records import (
     Skipped,
     Unallocated,
 )
+from neocloud.planner.search.candidates import Station
 from neocloud.planner.searching import Searched, Way
 from neocloud.planner.setting import Placed, Setting
 from neocloud.planner.summary import cost_by_model, cost_of, model_summary
@@ -172,7 +174,7 @@ def _placement(
             accelerator=configuration.accelerator,
             configuration=configuration,
             workers=candidate.prefill.workers,
-            engine=_engine(ground, way.option.model, other, configuration),
+            engine=_engine(ground, way, other, candidate.prefill, Role.PREFILL),
             capital_per_accelerator_hour=other.capital,
             operations_per_accelerator_hour=other.operations,
         )
@@ -182,7 +184,13 @@ def _placement(
         model=way.option.model,
         accelerator=candidate.configuration.accelerator,
         configuration=candidate.configuration,
-        engine=_engine(ground, way.option.model, host, candidate.configuration),
+        engine=_engine(
+            ground,
+            way,
+            host,
+            candidate.decode,
+            Role.AGGREGATED if candidate.prefill is None else Role.DECODE,
+        ),
         workers=candidate.decode.workers,
         prefill=prefill,
         provider=host.provider,
@@ -204,12 +212,34 @@ def _placement(
     )
 
 
-def _engine(ground: Ground, name: str, host: Host, configuration: Configuration) -> Engine:
-    model = ground.cloud.models[name]
-    arguments = vllm_arguments(
-        model.config, model.key, configuration, model.architecture.max_context
+def _engine(ground: Ground, way: Way, host: Host, station: Station, role: Role) -> Engine:
+    """What starts a worker as planned; requests that could not be in time any more are refused."""
+    model = ground.cloud.models[way.option.model]
+    configuration = station.configuration
+    rate = way.candidate.requests_per_s / station.workers
+    launch = launch_of(
+        Launch(
+            engine=host.engine,
+            checkpoint=model.config,
+            served_name=model.key,
+            configuration=configuration,
+            architecture=model.architecture,
+            memory=station.memory,
+            max_context=model.architecture.max_context,
+            queued_requests=max(1, math.ceil(rate * model.objective.ttft_ms / 1e3)),
+            role=role,
+            nodes=-(-configuration.accelerators // host.accelerator.node_accelerators),
+        )
     )
-    return Engine(kind=host.kind, version=VLLM_VERSION, arguments=arguments)
+    first = launch.nodes[0]
+    return Engine(
+        kind=host.kind,
+        version=launch.version,
+        arguments=first.arguments,
+        environment=first.environment,
+        more_nodes=launch.nodes[1:],
+        notes=launch.notes,
+    )
 
 
 def _unallocated(ground: Ground, placements: Sequence[Placement]) -> tuple[Unallocated, ...]:

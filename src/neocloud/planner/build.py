@@ -97,7 +97,7 @@ def ground_of(
     hosts, skipped = hosts_of(cloud, seen, used)
     classes = demand_classes(cloud, seen)
     lengths = {m: lengths_of(cloud, seen, m) for m in sorted({c.model for c in classes})}
-    metros = {host.site: host.metro for host in hosts}
+    metros = {s.key: s.metro for s in cloud.sites.values()} | {h.site: h.metro for h in hosts}
     rtt_ms = {
         (metro, site): rates.round_trip_ms(cloud, seen, metro, place)
         for metro in sorted({c.metro for c in classes})

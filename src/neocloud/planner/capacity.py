@@ -7,13 +7,13 @@ import numpy as np
 from neocloud.catalog import Catalog
 from neocloud.perf import Load, Predictor, at_batch, scaled, step_numbers
 from neocloud.planner.records import Placement
-from neocloud.planner.search.grid import COARSE
+from neocloud.planner.search.grid import COARSE, FINE
 from neocloud.planner.search.states import in_time, leading
 from neocloud.planner.steps import placement_correction
 from neocloud.spec import Cloud
 
-_BATCHES = np.geomspace(COARSE[0], COARSE[-1], 12 * len(COARSE))
-"""Mean batches of a rank, 2 per cent apart."""
+_BATCHES = np.geomspace(COARSE[0], COARSE[-1], FINE * (len(COARSE) - 1) + 1)
+"""Mean batches of a rank: all that the search may end at."""
 
 
 def capacity(

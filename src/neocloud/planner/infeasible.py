@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neocloud.planner.assemble import Ground
-from neocloud.planner.demand import DemandClass
+from neocloud.planner.demand import HOURS, DemandClass
 from neocloud.planner.placing import shortages
 from neocloud.planner.search.find import Found
 from neocloud.planner.setting import INFINITY, Setting, Shortage
@@ -246,25 +246,26 @@ def _megawatts(ground: Ground, s: Shortage) -> Explained:
         path = f"sites.{site}.power_ladder.{step}.active_mw"
         changes.append(Change(path=path, value=_up(needed), unit="MW"))
     contracts = setting.contracts[site]
-    firm = min(sum(c.kw_at(h) for c in contracts) for h in range(24)) / 1e3
-    if firm < needed:
-        # The contract that gives most of its capacity in its worst hour needs the least of it.
-        worst = [min(c.availability) for c in contracts]
-        best = max(range(len(contracts)), key=lambda c: worst[c])
+    firm = min(sum(c.kw_at(h) for c in contracts) for h in range(HOURS)) / 1e3
+    # The contract that gives most of its capacity in its worst hour needs the least of it.
+    worst = [min(c.availability) for c in contracts]
+    best = max(range(len(contracts)), key=lambda c: worst[c])
+    if firm < needed and worst[best] > 0.0:
         capacity = (declared.power[best].capacity_mw or 0.0) + (needed - firm) / worst[best]
         path = f"sites.{site}.power.{best}.capacity_mw"
         changes.append(Change(path=path, value=_up(capacity), unit="MW"))
+    there = f"{s.available:.4g} MW"
     if s.limit == "cooling":
-        place, what = f"sites.{site}.cooling_mw", "its cooling takes away"
+        place, what = f"sites.{site}.cooling_mw", f"its cooling suffices for {there}"
         remedy = "Raise cooling_mw"
     elif active is not None and s.available >= active - 1e-9:
-        place, what = f"sites.{site}.power_ladder", "are active:"
+        place, what = f"sites.{site}.power_ladder", f"{there} are active"
         remedy = "Raise active_mw"
     else:
-        place, what = f"sites.{site}.power", "its contracts give in every hour:"
-        remedy = "Raise capacity_mw"
+        place, what = f"sites.{site}.power", f"its contracts give {there} in every hour"
+        remedy = "Raise capacity_mw" if worst[best] > 0.0 else "Add a contract that always gives"
     return Explained(
-        f"{cloud.where(place)}: {s.limit} at {site} binds: {what} {s.available:.4g} MW, and "
-        f"{s.missing:.4g} MW more are needed. {remedy}, or lower the demand.",
+        f"{cloud.where(place)}: {s.limit} at {site} binds: {what} and {s.missing:.4g} MW more are "
+        f"needed. {remedy}, or lower the demand.",
         tuple(changes),
     )

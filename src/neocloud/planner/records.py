@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from neocloud.perf import Calibration, Configuration
+from neocloud.planner.flags import NodeCommand
 
 SCHEMA = "neocloud.plan/2"
 """Name and version of the published schema."""
@@ -73,9 +74,16 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """What a replica runs: engine, version and the exact flags."""
 
     kind: str
-    """vllm, or emulated: the performance model behind vLLM's API."""
+    """vllm, sglang, or emulated: the performance model behind vLLM's API."""
     version: str
     arguments: tuple[str, ...]
+    """After the program's name; of the first node where a replica spans several."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Variables to set, by name."""
+    more_nodes: tuple[NodeCommand, ...] = ()
+    """Of the other nodes. `$NODE_0`, `$NODE_1`, ... stand for the nodes' addresses."""
+    notes: tuple[str, ...] = ()
+    """What no flag says and whoever starts the replica must know."""
 
 
 class Prefill(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@
 means, and what is left to whoever starts the replica, stands in docs/engine-flags.md.
 """
 
+from neocloud.planner.flags.formats import check_drafts
 from neocloud.planner.flags.launch import launch_of
-from neocloud.planner.flags.plain import vllm_arguments
 from neocloud.planner.flags.records import (
     EngineLaunch,
     Launch,
@@ -26,6 +26,6 @@ __all__ = [
     "NodeCommand",
     "Role",
     "addressed",
+    "check_drafts",
     "launch_of",
-    "vllm_arguments",
 ]

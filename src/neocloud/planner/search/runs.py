@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neocloud.perf import ConfigurationError, correction_of, memory, step_numbers
+from neocloud.planner.flags import LaunchError, check_drafts
 from neocloud.planner.search.grid import configurations, limited
 from neocloud.planner.search.question import Question, Run
 
@@ -24,8 +25,9 @@ def runs_of(q: Question) -> Runs:
     existing = no_room = 0
     for configuration in configurations(q.architecture, q.accelerator, q.engine, q.grid):
         try:
+            check_drafts(q.engine, q.architecture, configuration)
             least = memory(q.architecture, q.accelerator, configuration)
-        except ConfigurationError:
+        except (ConfigurationError, LaunchError):
             continue  # does not exist, so it was never a point
         existing += 1
         if not least.fits:
