@@ -2,6 +2,7 @@
 
 from neocloud.planner.build import make_plan
 from neocloud.planner.capacity import capacity
+from neocloud.planner.costs import CostByTier
 from neocloud.planner.hourly import planned_activity
 from neocloud.planner.infeasible import Change, InfeasibleError
 from neocloud.planner.lengths import Lengths, lengths_of
@@ -11,7 +12,6 @@ from neocloud.planner.rates import request_gb
 from neocloud.planner.records import (
     SCHEMA,
     Binding,
-    CostByTier,
     Engine,
     Flow,
     ModelSummary,

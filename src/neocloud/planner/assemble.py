@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from neocloud.catalog import Catalog
 from neocloud.perf import Predictor
 from neocloud.planner.binding import binding
+from neocloud.planner.costs import CostByTier
 from neocloud.planner.flags import Launch, Role, launch_of
 from neocloud.planner.hosts import Host
 from neocloud.planner.lengths import Lengths
 from neocloud.planner.power import carbon_t_per_year, obligations, price_by_site, served_by_hour
 from neocloud.planner.records import (
-    CostByTier,
     Engine,
     Flow,
     Placement,
@@ -74,7 +74,7 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
         for p, cost in zip(placements, costs, strict=True)
     )
     counts = ground.searched.counts
-    used = {p.site for p in kept}
+    used = {(p.site, pool) for p in kept for pool in p.held()}
     return Plan(
         cloud=cloud.name,
         currency=cloud.currency,
@@ -88,7 +88,7 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
         cost_per_hour=cost_by_model(kept, None),
         unallocated=_unallocated(ground, kept),
         obligations=obligations(setting, placed),
-        rented=tuple(r for r in ground.rented if r.site in used),
+        rented=tuple(r for r in ground.rented if (r.site, r.pool) in used),
         confidence=cloud.planning.confidence,
         spares=cloud.planning.spares,
         carbon_t_per_year=carbon_t_per_year(setting, placed),

@@ -7,7 +7,7 @@ from neocloud.perf import Predictor, shipped
 from neocloud.planner import rates
 from neocloud.planner.assemble import Ground, assemble
 from neocloud.planner.demand import demand_classes
-from neocloud.planner.hosts import hosts_of
+from neocloud.planner.hosts import Host, hosts_of, rented_hosts
 from neocloud.planner.infeasible import (
     Change,
     InfeasibleError,
@@ -21,7 +21,7 @@ from neocloud.planner.placing import place
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import Plan
 from neocloud.planner.searching import search_all
-from neocloud.planner.setting import Placed, Setting, Spares
+from neocloud.planner.setting import Group, Placed, Setting, Spares
 from neocloud.planner.supply import active_kw, contracts_of, cooling_kw
 from neocloud.spec import Cloud
 
@@ -94,8 +94,11 @@ def ground_of(
 ) -> Ground:
     """Everything that a plan is made on: demand, supply, and what the search gives."""
     seen, used = cloud.seen(catalog), predictor or shipped()
-    hosts, skipped = hosts_of(cloud, seen, used)
-    classes = demand_classes(cloud, seen)
+    own, skipped = hosts_of(cloud, seen, used)
+    others, rented = rented_hosts(cloud, seen, used)
+    hosts = (*own, *others)
+    places = tuple(dict.fromkeys(h.site for h in others))
+    classes = demand_classes(cloud, seen, places)
     lengths = {m: lengths_of(cloud, seen, m) for m in sorted({c.model for c in classes})}
     metros = {s.key: s.metro for s in cloud.sites.values()} | {h.site: h.metro for h in hosts}
     rtt_ms = {
@@ -108,12 +111,16 @@ def ground_of(
     setting = Setting(
         options=tuple(way.option for way in searched.ways),
         classes=classes,
-        contracts={key: contracts_of(cloud, site, seen) for key, site in cloud.sites.items()},
+        contracts={
+            **{key: contracts_of(cloud, site, seen) for key, site in cloud.sites.items()},
+            **dict.fromkeys(places, ()),
+        },
         accelerators={(h.site, h.pool): h.accelerators for h in hosts},
         node_accelerators={(h.site, h.pool): h.accelerator.node_accelerators for h in hosts},
         rtt_ms=rtt_ms,
         active_kw=active_kw(cloud),
         cooling_kw=cooling_kw(cloud),
+        groups=_rented_group(cloud, others),
         min_sites={m: cloud.models[m].min_sites for m in lengths if cloud.models[m].min_sites > 1},
         spares=Spares(p.spares),
         hourly=p.replicas == "hourly",
@@ -128,8 +135,17 @@ def ground_of(
         predictor=used,
         hosts=hosts,
         skipped=skipped,
-        rented=(),
+        rented=rented,
         lengths=lengths,
         searched=searched,
         setting=setting,
     )
+
+
+def _rented_group(cloud: Cloud, rented: tuple[Host, ...]) -> tuple[Group, ...]:
+    """The limit on all that is rented together, where the file sets one."""
+    if cloud.rental is None or cloud.rental.max_accelerators is None or not rented:
+        return ()
+    pools = tuple((h.site, h.pool) for h in rented)
+    most = cloud.rental.max_accelerators
+    return (Group(name="rental", pools=pools, accelerators=most),)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from neocloud.catalog import Accelerator, Catalog, Figure, Grade
 from neocloud.perf import NoParametersError, Predictor, require_measured
 from neocloud.planner import rates
-from neocloud.planner.records import Skipped
+from neocloud.planner.records import Rented, Skipped
+from neocloud.planner.rented import rented_pools
 from neocloud.planner.supply import accelerators_of, spares_of
 from neocloud.spec import Cloud, Pool, Site
 
 EMULATED = "emulated"
+NO_LIMIT = 100_000
+"""Accelerators that may be rented of one kind where the file sets no limit: more than are let."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,55 @@ def _host(cloud: Cloud, site: Site, pool: Pool, catalog: Catalog) -> Host:
         network_per_gb=rates.network_per_gb(cloud, site),
         pue=site.pue,
     )
+
+
+def rented_hosts(
+    cloud: Cloud, catalog: Catalog, predictor: Predictor
+) -> tuple[tuple[Host, ...], tuple[Rented, ...]]:
+    """Hosts of what the file allows to rent, energy within the price; and their places."""
+    rental = cloud.rental
+    if rental is None:
+        return (), ()
+    hosts: list[Host] = []
+    places: list[Rented] = []
+    most = rental.max_accelerators or NO_LIMIT
+    per_gb = float(rental.network_usd_per_gb) * rates.exchange_rate(cloud, "USD")
+    for pool in rented_pools(cloud, catalog):
+        accelerator = catalog.accelerator(pool.accelerator)
+        try:
+            require_measured(accelerator, predictor)
+        except NoParametersError:
+            continue
+        hosts.append(
+            Host(
+                site=pool.site,
+                pool=pool.accelerator,
+                metro=pool.metro,
+                accelerator=accelerator,
+                span=max(accelerator.scale_up_domain, accelerator.node_accelerators),
+                kind="vllm",
+                accelerators=most,
+                capital=pool.price_per_accelerator_hour,
+                operations=0.0,
+                network_per_gb=per_gb,
+                pue=1.0,
+                provider=pool.provider,
+            )
+        )
+        places.append(
+            Rented(
+                site=pool.site,
+                pool=pool.accelerator,
+                metro=pool.metro,
+                provider=pool.provider,
+                tier=pool.tier,
+                term_months=pool.term_months,
+                price_per_accelerator_hour=pool.price_per_accelerator_hour,
+                date=pool.date,
+                source=pool.source,
+            )
+        )
+    return tuple(hosts), tuple(places)
 
 
 def _with_fabric(accelerator: Accelerator, pool: Pool) -> Accelerator:

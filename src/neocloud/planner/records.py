@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from neocloud.perf import Calibration, Configuration
+from neocloud.planner.answers import Answers
+from neocloud.planner.costs import CostByTier
 from neocloud.planner.flags import NodeCommand
 
 SCHEMA = "neocloud.plan/2"
@@ -20,37 +22,6 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     network_per_gb: float
     network_per_request: float
     """Of a request of mean length, streamed."""
-
-
-class CostByTier(msgspec.Struct, frozen=True, kw_only=True):
-    """A cost split by tier, in the cloud's currency."""
-
-    power: float = 0.0
-    capital: float = 0.0
-    operations: float = 0.0
-    network: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """Sum of the tiers."""
-        return self.power + self.capital + self.operations + self.network
-
-    def __add__(self, other: CostByTier) -> CostByTier:
-        return CostByTier(
-            power=self.power + other.power,
-            capital=self.capital + other.capital,
-            operations=self.operations + other.operations,
-            network=self.network + other.network,
-        )
-
-    def scaled(self, factor: float) -> CostByTier:
-        """Each tier times `factor`."""
-        return CostByTier(
-            power=self.power * factor,
-            capital=self.capital * factor,
-            operations=self.operations * factor,
-            network=self.network * factor,
-        )
 
 
 class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,9 +240,10 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rented(msgspec.Struct, frozen=True, kw_only=True):
-    """A place where accelerators are rented, beside the file's own sites."""
+    """Accelerators that are rented, beside the file's own sites."""
 
     site: str
+    pool: str
     metro: str
     provider: str
     tier: str
@@ -307,7 +279,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unallocated: tuple[Unallocated, ...]
     obligations: tuple[Obligation, ...] = ()
     rented: tuple[Rented, ...] = ()
-    """Places that placements with a provider stand at."""
+    """What placements with a provider stand on."""
     confidence: float = 0.5
     """Quantile of the prediction that it was planned at."""
     spares: str = "none"
@@ -319,5 +291,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Pools that no plan could be made with."""
     hashes: dict[str, str]
     """Content hashes of the cloud file, the catalog and the model's parameters."""
+    answers: Answers = Answers()
+    """What it was held against."""
     calibration: Calibration | None = None
     """What a user's own rows changed of these parameters; later verbs go by it too."""

@@ -1,44 +1,72 @@
-"""One model over many accelerators without a cloud: what `neocloud search` asks."""
+"""One model over many kinds of accelerators: what `neocloud search` asks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
-from neocloud.catalog import Architecture, Catalog, MissingFigureError
+from neocloud.catalog import Catalog, MissingFigureError
 from neocloud.perf import Load, NoParametersError, Predictor, require_measured
+from neocloud.planner import rates
 from neocloud.planner.hosts import Host, hosts_of
+from neocloud.planner.lengths import lengths_of
 from neocloud.planner.progress import Progress, silent
-from neocloud.planner.search.candidates import Counts
-from neocloud.planner.search.find import search
+from neocloud.planner.search.find import Found, search
 from neocloud.planner.search.front import Front, Priced, Searching, front_points
-from neocloud.planner.search.grid import Grid
 from neocloud.planner.search.question import Question
+from neocloud.planner.searching import grid_of
 from neocloud.planner.supply import contracts_of
-from neocloud.spec import Cloud, Objective
+from neocloud.spec import Cloud
+
+_NO_PRICE = "`capex_usd` of a pool in a cloud file says what yours cost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked of one model.
+    """What is asked of one model of a cloud.
 
     Attributes:
-        name: how the model is called in the answer.
-        architecture: the model.
+        model: its key in the cloud.
+        name: how it is called in the answer.
         load: its requests.
-        objective: latencies that a point is held against; all points are shown.
-        grid: what is looked at; tensor parallelism beyond a fabric is left out.
-        confidence: quantile of the prediction.
-        rtt_ms: round trip to the users.
+        rtts_ms: round trip to the nearest users by site; none means that the network is left out.
+        accelerators: keys to look at; empty for all that stand in the cloud.
     """
 
+    model: str
     name: str
-    architecture: Architecture
     load: Load
-    objective: Objective
-    grid: Grid
-    confidence: float = 0.5
-    rtt_ms: float = 0.0
+    rtts_ms: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    accelerators: tuple[str, ...] = ()
+
+
+def asked_of(cloud: Cloud, catalog: Catalog, model: str, accelerators: Sequence[str] = ()) -> Asked:
+    """What a cloud file asks of one of its models: requests of its demands, users as they stand.
+
+    Args:
+        cloud: the file.
+        catalog: its look-ups.
+        model: a model of the file.
+        accelerators: keys to look at; empty for all.
+
+    Raises:
+        ValueError: no demand names the model.
+    """
+    seen = cloud.seen(catalog)
+    load = lengths_of(cloud, seen, model).load(cloud.models[model].objective.percentile)
+    users = {metro for d in cloud.demand if d.model == model for metro in d.metros}
+    rtts_ms = {
+        site.key: min(rates.round_trip_ms(cloud, seen, metro, site.metro) for metro in users)
+        for site in cloud.sites.values()
+    }
+    return Asked(
+        model=model,
+        name=model,
+        load=load,
+        rtts_ms=MappingProxyType(rtts_ms),
+        accelerators=tuple(accelerators),
+    )
 
 
 def front_of(
@@ -48,43 +76,66 @@ def front_of(
     predictor: Predictor,
     progress: Progress = silent,
 ) -> Front:
-    """The front over all kinds of accelerators that the cloud's pools hold, at its prices."""
+    """The front over the kinds of accelerators that the cloud's pools hold, at its prices.
+
+    Each kind is searched once; a pool too small for a replica has it left out.
+    """
     seen = cloud.seen(catalog)
-    hosts, skipped = hosts_of(cloud, seen, predictor)
+    hosts, left = hosts_of(cloud, seen, predictor)
+    skipped = {f"{s.site}/{s.pool}": s.reason for s in left}
     searched: list[Searching] = []
-    counts = Counts()
     hopeless: dict[str, str] = {}
+    found: dict[object, tuple[Question, Found]] = {}
     for done, host in enumerate(hosts):
+        place = f"{host.site}/{host.pool}"
+        if asked.accelerators and host.accelerator.key not in asked.accelerators:
+            continue
+        if host.accelerators == 0:
+            skipped[place] = f"none of its accelerators stand there on {cloud.planning.day}"
+            continue
         progress(f"searching {asked.name} on {host.accelerator.key}", done / len(hosts))
-        question = _question(asked, host, predictor)
-        found = search(question)
-        counts += found.counts
-        if found.coarse is None or not found.coarse.fits.any():
-            hopeless[host.accelerator.key] = found.nearest
-        searched.append(Searching(question, found, _price(cloud, seen, host)))
-    points, dominated = front_points(searched)
+        question = _question(asked, cloud, host, predictor)
+        kind = (host.likeness, question.grid, question.rtts_ms)
+        if kind not in found:
+            found[kind] = (question, search(question))
+        question, own = found[kind]
+        price = _price(asked, cloud, seen, host)
+        if own.coarse is None or not own.coarse.fits.any():
+            hopeless[place] = own.nearest
+        searched.append(Searching(question, own, price))
+    made = front_points(searched)
+    objective = cloud.models[asked.model].objective
     return Front(
         model=asked.name,
         currency=cloud.currency,
         load=asked.load,
-        ttft_ms=asked.objective.ttft_ms,
-        tpot_ms=asked.objective.tpot_ms,
-        percentile=asked.objective.percentile,
-        confidence=asked.confidence,
+        ttft_ms=objective.ttft_ms,
+        tpot_ms=objective.tpot_ms,
+        percentile=objective.percentile,
+        confidence=cloud.planning.confidence,
         prices=tuple(s.price for s in searched),
-        points=points,
-        examined=counts.examined,
-        no_room=counts.no_room,
-        dominated=dominated,
+        points=made.points,
+        examined=made.examined,
+        no_room=made.no_room,
+        dominated=made.dominated,
         hopeless=hopeless,
-        skipped={s.pool: s.reason for s in skipped},
+        skipped=skipped,
     )
 
 
 def priced_accelerators(
-    catalog: Catalog, predictor: Predictor, keys: Sequence[str] | None = None
+    catalog: Catalog, predictor: Predictor, keys: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Accelerators of the catalog that can be searched and priced; and the others with why not."""
+    """Accelerators of the catalog that can be searched and priced; and the others with why not.
+
+    Args:
+        catalog: where they are looked up.
+        predictor: what predictions rest on.
+        keys: those to look at; empty for all.
+
+    Raises:
+        CatalogError: an unknown key, with the nearest names.
+    """
     kept: list[str] = []
     left: dict[str, str] = {}
     for key in keys or tuple(catalog.accelerators):
@@ -93,34 +144,40 @@ def priced_accelerators(
             require_measured(accelerator, predictor)
             accelerator.capex_usd.known(f"the installed price of {key}")
             accelerator.node_power_w.known(f"the node power of {key}")
-        except (NoParametersError, MissingFigureError) as error:
-            left[key] = str(error)
-            continue
-        kept.append(key)
+        except NoParametersError as error:
+            left[key] = f"{error}"
+        except MissingFigureError as error:
+            left[key] = f"{error}; {_NO_PRICE}"
+        else:
+            kept.append(key)
     return tuple(kept), left
 
 
-def _question(asked: Asked, host: Host, predictor: Predictor) -> Question:
-    grid = asked.grid
-    tp = tuple(t for t in grid.tp if t <= host.span)
+def _question(asked: Asked, cloud: Cloud, host: Host, predictor: Predictor) -> Question:
+    model = cloud.models[asked.model]
+    grid = grid_of(cloud, model, host)
+    most = min(grid.most_accelerators, host.accelerators)
     return Question(
-        architecture=asked.architecture,
+        architecture=model.architecture,
         accelerator=host.accelerator,
         engine=host.engine,
         load=asked.load,
-        objective=asked.objective,
-        grid=replace(grid, tp=tp),
-        rtts_ms=(asked.rtt_ms,),
-        confidence=asked.confidence,
+        objective=model.objective,
+        grid=replace(grid, most_accelerators=most),
+        rtts_ms=(asked.rtts_ms.get(host.site, 0.0),),
+        confidence=cloud.planning.confidence,
         predictor=predictor,
     )
 
 
-def _price(cloud: Cloud, catalog: Catalog, host: Host) -> Priced:
+def _price(asked: Asked, cloud: Cloud, catalog: Catalog, host: Host) -> Priced:
     contracts = contracts_of(cloud, cloud.sites[host.site], catalog)
+    running = [c for c in contracts if c.capacity_kw is None or c.capacity_kw > 0.0]
     return Priced(
+        place=f"{host.site}/{host.pool}",
         accelerator=host.accelerator.key,
         per_accelerator_hour=host.hour,
-        per_kwh=contracts[0].price,
+        per_kwh=(running or contracts)[0].price,
         pue=host.pue,
+        rtt_ms=asked.rtts_ms.get(host.site, 0.0),
     )

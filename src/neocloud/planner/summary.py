@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neocloud.planner.costs import CostByTier
 from neocloud.planner.lengths import Lengths
 from neocloud.planner.records import (
-    CostByTier,
     Flow,
     ModelSummary,
     OperatingPoint,

@@ -22,6 +22,7 @@ from neocloud.spec.finance import (
     Payment,
 )
 from neocloud.spec.load import load_cloud, parse_cloud
+from neocloud.spec.planning import AGGREGATED, DISAGGREGATED, Planning
 from neocloud.spec.power import PowerContract, PowerStep
 from neocloud.spec.problems import CODES, Code, Note, Problem, SpecError
 from neocloud.spec.records import (
@@ -29,7 +30,6 @@ from neocloud.spec.records import (
     Gateway,
     Model,
     Objective,
-    Planning,
     Tenant,
     TokenPrices,
 )
@@ -39,7 +39,9 @@ from neocloud.spec.summary import Summary, Validation, summarise
 from neocloud.spec.traces import TraceFile
 
 __all__ = [
+    "AGGREGATED",
     "CODES",
+    "DISAGGREGATED",
     "AcceleratorEntry",
     "Asset",
     "Billing",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
-from neocloud.spec.contracts import Contract, Prepayment
+from neocloud.spec.contracts import Contract, Prepayment, Rental
 from neocloud.spec.finance import Asset, Facility, Finance
 from neocloud.spec.nodes import Node
 from neocloud.spec.places import at, given, item
@@ -98,6 +98,11 @@ def _asset(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
         reader.problem(at(node, "payments"), "E112", message, "They must sum to 1.")
 
 
+def _rental(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
+    if not given(node, "currency"):
+        values["currency"] = reader.currency
+
+
 def _facility(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
     if not given(node, "currency"):
         values["currency"] = reader.currency
@@ -176,5 +181,6 @@ MONEY_CHECKS: Final[dict[type[Any], Check]] = {
     Asset: _asset,
     Facility: _facility,
     Finance: _finance,
+    Rental: _rental,
 }
 """One function a record whose fields depend on each other."""

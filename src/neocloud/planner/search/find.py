@@ -16,10 +16,12 @@ class Found:
     """Candidates of one model on one accelerator, and what happened to the other points.
 
     Attributes:
+        question: what was asked.
         runs: all configurations that fit, with their states at `COARSE`.
         nearest: where nothing meets the objective: the least latency that any point reaches.
     """
 
+    question: Question
     runs: tuple[Run, ...]
     stacked: Stack | None
     coarse: States | None
@@ -34,6 +36,7 @@ def search(q: Question) -> Found:
     outside = found.no_room * len(COARSE)
     if not found.runs:
         return Found(
+            question=q,
             runs=(),
             stacked=None,
             coarse=None,
@@ -50,6 +53,7 @@ def search(q: Question) -> Found:
         no_room=kept.counts.no_room + outside,
     )
     return Found(
+        question=q,
         runs=found.runs,
         stacked=stacked,
         coarse=coarse,

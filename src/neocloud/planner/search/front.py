@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.perf import Configuration, Load
+from neocloud.planner.records import OperatingPoint
+from neocloud.planner.search.candidates import Candidate, Station, point
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.find import Found
-from neocloud.planner.search.grid import COARSE, limited
+from neocloud.planner.search.grid import limited
 from neocloud.planner.search.question import Question
 from neocloud.spec import Objective
 
 SCHEMA = "neocloud.front/1"
+"""Name and version of the published schema."""
 
 
 class FrontStation(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,33 +38,48 @@ class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
     and at the objective's percentile where the name says so; the network is not in them.
     """
 
+    place: str
+    """`site/pool` of the cloud file; the accelerator's key where there is no file."""
     decode: FrontStation
     prefill: FrontStation | None = None
     accelerators: int
     decode_batch: float
+    """Sequences that generate at once in the replica, mean."""
     requests_per_s: float
     tokens_per_s_per_accelerator: float
     tokens_per_s_per_user: float
-    """Output tokens after the first."""
+    """Output tokens after the first, at the mean time per token."""
     ttft_ms: float
     ttft_ms_at_percentile: float
     tpot_ms: float
     tpot_ms_at_percentile: float
     cost_per_mtok: float
+    """Of a million tokens at this load, day and night: accelerators and energy."""
     power_cost_per_mtok: float
     """Of that, energy."""
     joules_per_token: float
     meets_objective: bool
+    """With the network between users and site."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of accelerators that it runs on, those that answer first."""
+        if self.prefill is None or self.prefill.accelerator == self.decode.accelerator:
+            return (self.decode.accelerator,)
+        return (self.decode.accelerator, self.prefill.accelerator)
 
 
 class Priced(msgspec.Struct, frozen=True, kw_only=True):
-    """What one kind of accelerator costs in a front."""
+    """What one kind of accelerator costs in one place."""
 
+    place: str
     accelerator: str
     per_accelerator_hour: float
     """Capital and operations."""
     per_kwh: float
     pue: float
+    rtt_ms: float
+    """Round trip to the nearest users; the objective includes it."""
 
 
 class Front(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +97,25 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[FrontPoint, ...]
     """By falling interactivity."""
     examined: int
+    """Configurations at batches: those of the next two and the points."""
     no_room: int
     dominated: int
     hopeless: dict[str, str]
-    """Accelerators that serve the model in no way, and why."""
+    """Places whose accelerators serve the model in no way, and why."""
     skipped: dict[str, str]
-    """Accelerators that were not looked at, and why."""
+    """Places or accelerators that were not looked at, and why."""
+
+    @property
+    def cheapest(self) -> FrontPoint | None:
+        """The cheapest of all examined points that meet the objective."""
+        met = [p for p in self.points if p.meets_objective]
+        return min(met, key=lambda p: p.cost_per_mtok, default=None)
+
+    @property
+    def beaten(self) -> tuple[str, ...]:
+        """Places where the model runs, but never as well as elsewhere."""
+        seen = {p.place for p in self.points} | set(self.hopeless)
+        return tuple(p.place for p in self.prices if p.place not in seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +128,41 @@ class Searching:
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """Points of one accelerator as vectors: row of the run, column of the batch, three measures."""
+class Pareto:
+    """The points that none beats, and how many were looked at."""
 
+    points: tuple[FrontPoint, ...]
+    examined: int
+    no_room: int
+    dominated: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """Points of one search: those of the grid by row and column, then those of curves.
+
+    `measures` has the columns of `_measures`, a row for each of both in this order.
+    """
+
+    searching: Searching
     row: NDArray[np.int64]
     column: NDArray[np.int64]
+    curves: tuple[tuple[Candidate, OperatingPoint], ...]
     measures: NDArray[np.float64]
-    """Cost for a million tokens, seconds for an output token, joules for a token."""
+
+    def point(self, place: int) -> FrontPoint:
+        """The point of a row of `measures`."""
+        if place >= len(self.row):
+            candidate, at = self.curves[place - len(self.row)]
+            return _point(self.searching, candidate.decode, candidate.prefill, at)
+        s = self.searching
+        row, column = int(self.row[place]), int(self.column[place])
+        coarse, run = s.found.coarse, s.found.runs[row]
+        assert coarse is not None
+        limit = int(coarse.limit[row, column])
+        configuration = limited(run.configuration, s.question.grid.batch[limit])
+        station = Station(configuration=configuration, memory=run.memories[limit])
+        return _point(s, station, None, point(coarse, column, row))
 
 
 def tokens_of(load: Load) -> float:
@@ -110,74 +170,145 @@ def tokens_of(load: Load) -> float:
     return load.input_tokens + load.output_tokens
 
 
-def front_points(searched: Sequence[Searching]) -> tuple[tuple[FrontPoint, ...], int]:
-    """Points that none beats or equals in cost, interactivity and energy; how many were beaten."""
-    own = [(s, _front_of(s)) for s in searched if s.found.coarse is not None]
-    if not own:
-        return (), 0
-    joined = np.concatenate([columns.measures for _, columns in own])
-    kept = undominated(joined)
-    looked = sum(int(s.found.coarse.fits.sum()) for s in searched if s.found.coarse is not None)
+def front_points(searched: Sequence[Searching]) -> Pareto:
+    """Points that none beats or equals in cost, interactivity and energy.
+
+    What meets the objective is beaten only by what meets it too: else the cheapest within it could
+    be missing, beaten by a point whose first token comes too late.
+    """
+    looked = [_looked(s) for s in searched]
+    kept = undominated(np.concatenate([np.zeros((0, 4)), *(one.measures for one in looked)]))
     points: list[FrontPoint] = []
     start = 0
-    for s, columns in own:
-        own_kept = np.flatnonzero(kept[start : start + len(columns.row)])
-        points += [_point(s, int(columns.row[i]), int(columns.column[i])) for i in own_kept]
-        start += len(columns.row)
-    points.sort(key=lambda p: -p.tokens_per_s_per_user)
-    return tuple(points), looked - len(points)
+    for one in looked:
+        own = np.flatnonzero(kept[start : start + len(one.measures)])
+        points += [one.point(int(place)) for place in own]
+        start += len(one.measures)
+    points.sort(key=lambda p: (-p.tokens_per_s_per_user, p.cost_per_mtok))
+    no_room = sum(s.found.counts.no_room for s in searched)
+    room = sum(_with_room(s) for s in searched)
+    return Pareto(tuple(points), no_room + room, no_room, room - len(points))
 
 
-def _front_of(s: Searching) -> _Columns:
+def _curves(s: Searching) -> tuple[tuple[Candidate, OperatingPoint], ...]:
+    """Candidates at all loads but none: their operating points lie closer than the grid does."""
+    return tuple((c, at) for c in s.found.candidates for at in c.curve if at.requests_per_s > 0.0)
+
+
+def _with_room(s: Searching) -> int:
     coarse = s.found.coarse
-    assert coarse is not None
-    row, column = np.nonzero(coarse.fits)
-    sizes = np.array([float(r.configuration.accelerators) for r in s.found.runs])
-    rate = coarse.rate[row, column]
-    watts = np.asarray(coarse.steady.watts)[row, column]
-    tpot = np.asarray(coarse.steady.tpot_s)[row, column]
-    per_s = rate * tokens_of(s.question.load)
-    hourly = sizes[row] * s.price.per_accelerator_hour
-    hourly = hourly + watts * s.price.pue / 1e3 * s.price.per_kwh
-    measures = np.stack([hourly / 3600.0 / per_s * 1e6, tpot, watts * s.price.pue / per_s], axis=1)
-    kept = undominated(measures)
-    return _Columns(row[kept], column[kept], measures[kept])
+    return len(_curves(s)) + (0 if coarse is None else int(coarse.fits.sum()))
 
 
-def _point(s: Searching, row: int, column: int) -> FrontPoint:
-    coarse, run = s.found.coarse, s.found.runs[row]
-    assert coarse is not None
+def _looked(s: Searching) -> _Looked:
+    """All points of a search that none of the same search beats."""
+    curves = _curves(s)
+    coarse = s.found.coarse
+    row, column = (np.zeros(0, np.int64),) * 2 if coarse is None else np.nonzero(coarse.fits)
+    parts = [np.zeros((0, 4))]
+    if coarse is not None:
+        sizes = np.array([float(r.configuration.accelerators) for r in s.found.runs])
+        steady = coarse.steady
+        parts.append(
+            _measures(
+                s,
+                sizes[row],
+                *(
+                    np.broadcast_to(np.asarray(values), coarse.rate.shape)[row, column]
+                    for values in (
+                        steady.requests_per_s, steady.watts, steady.tpot_s * 1e3,
+                        steady.tpot_s_at_percentile * 1e3, steady.ttft_s_at_percentile * 1e3,
+                    )
+                ),
+            )
+        )  # fmt: skip
+    if curves:
+        parts.append(_of_curves(s, curves))
+    measures = np.concatenate(parts)
+    kept = np.flatnonzero(undominated(measures))
+    of_grid = kept[kept < len(row)]
+    of_curves = tuple(curves[int(i) - len(row)] for i in kept[kept >= len(row)])
+    return _Looked(s, row[of_grid], column[of_grid], of_curves, measures[kept])
 
-    def at(values: NDArray[np.float64]) -> float:
-        return float(np.broadcast_to(values, coarse.rate.shape)[row, column])
 
-    limit = s.question.grid.batch[int(coarse.limit[row, column])]
-    configuration = limited(run.configuration, limit)
-    accelerators = configuration.accelerators
-    rate, watts = float(coarse.rate[row, column]), at(coarse.steady.watts)
-    per_s = rate * tokens_of(s.question.load)
-    power = watts * s.price.pue / 1e3 * s.price.per_kwh
-    ttft, tpot = at(coarse.steady.ttft_s_at_percentile), at(coarse.steady.tpot_s_at_percentile)
-    return FrontPoint(
-        decode=FrontStation(
-            accelerator=configuration.accelerator, configuration=configuration, workers=1
-        ),
-        accelerators=accelerators,
-        decode_batch=float(COARSE[column]) * run.ranks,
-        requests_per_s=rate,
-        tokens_per_s_per_accelerator=per_s / accelerators,
-        tokens_per_s_per_user=1.0 / at(coarse.steady.tpot_s),
-        ttft_ms=at(coarse.steady.ttft_s) * 1e3,
-        ttft_ms_at_percentile=ttft * 1e3,
-        tpot_ms=at(coarse.steady.tpot_s) * 1e3,
-        tpot_ms_at_percentile=tpot * 1e3,
-        cost_per_mtok=(accelerators * s.price.per_accelerator_hour + power) / 3600.0 / per_s * 1e6,
-        power_cost_per_mtok=power / 3600.0 / per_s * 1e6,
-        joules_per_token=watts * s.price.pue / per_s,
-        meets_objective=meets(s.question.objective, ttft, tpot, min(s.question.rtts_ms)),
+def _of_curves(
+    s: Searching, curves: Sequence[tuple[Candidate, OperatingPoint]]
+) -> NDArray[np.float64]:
+    columns = np.array(
+        [
+            (
+                float(candidate.accelerators), at.requests_per_s, at.watts, at.tpot_ms,
+                at.tpot_ms_at_percentile, at.ttft_ms_at_percentile,
+            )
+            for candidate, at in curves
+        ]
+    ).T  # fmt: skip
+    return _measures(s, *columns)
+
+
+def _measures(
+    s: Searching,
+    accelerators: NDArray[np.float64],
+    requests_per_s: NDArray[np.float64],
+    watts: NDArray[np.float64],
+    tpot_ms: NDArray[np.float64],
+    late_tpot_ms: NDArray[np.float64],
+    late_ttft_ms: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """What points are compared by, smaller is better; shape (points, 4).
+
+    Cost of a million tokens, milliseconds for an output token, joules for a token, and 1 for those that
+    miss the objective.
+    """
+    per_s = requests_per_s * tokens_of(s.question.load)
+    at_meter = watts * s.price.pue
+    hourly = accelerators * s.price.per_accelerator_hour + at_meter / 1e3 * s.price.per_kwh
+    met = _meets(s.question.objective, late_ttft_ms, late_tpot_ms, s.price.rtt_ms)
+    return np.stack(
+        [hourly / 3600.0 / per_s * 1e6, tpot_ms, at_meter / per_s, np.where(met, 0.0, 1.0)], axis=1
     )
 
 
-def meets(objective: Objective, ttft_s: float, tpot_s: float, rtt_ms: float) -> bool:
-    """True if latencies at the percentile are within an objective for users `rtt_ms` away."""
-    return tpot_s * 1e3 <= objective.tpot_ms and ttft_s * 1e3 + rtt_ms <= objective.ttft_ms
+def _point(
+    s: Searching, decode: Station, prefill: Station | None, at: OperatingPoint
+) -> FrontPoint:
+    accelerators = decode.accelerators + (prefill.accelerators if prefill else 0)
+    per_s = at.requests_per_s * tokens_of(s.question.load)
+    at_meter = at.watts * s.price.pue
+    power = at_meter / 1e3 * s.price.per_kwh
+    return FrontPoint(
+        place=s.price.place,
+        decode=_station(decode),
+        prefill=None if prefill is None else _station(prefill),
+        accelerators=accelerators,
+        decode_batch=at.decode_batch,
+        requests_per_s=at.requests_per_s,
+        tokens_per_s_per_accelerator=per_s / accelerators,
+        tokens_per_s_per_user=1e3 / at.tpot_ms,
+        ttft_ms=at.ttft_ms,
+        ttft_ms_at_percentile=at.ttft_ms_at_percentile,
+        tpot_ms=at.tpot_ms,
+        tpot_ms_at_percentile=at.tpot_ms_at_percentile,
+        cost_per_mtok=(accelerators * s.price.per_accelerator_hour + power) / 3600.0 / per_s * 1e6,
+        power_cost_per_mtok=power / 3600.0 / per_s * 1e6,
+        joules_per_token=at_meter / per_s,
+        meets_objective=bool(
+            _meets(
+                s.question.objective,
+                at.ttft_ms_at_percentile,
+                at.tpot_ms_at_percentile,
+                s.price.rtt_ms,
+            )
+        ),
+    )
+
+
+def _station(s: Station) -> FrontStation:
+    return FrontStation(
+        accelerator=s.configuration.accelerator, configuration=s.configuration, workers=s.workers
+    )
+
+
+def _meets(objective: Objective, ttft_ms: Any, tpot_ms: Any, rtt_ms: float) -> Any:
+    """Where latencies at the percentile are within an objective for users `rtt_ms` away."""
+    return (tpot_ms <= objective.tpot_ms) & (ttft_ms + rtt_ms <= objective.ttft_ms)
