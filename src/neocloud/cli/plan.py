@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,18 +9,27 @@ import msgspec
 
 from neocloud.catalog import CatalogError
 from neocloud.cli.cloud_file import open_cloud, plan_beside
+from neocloud.cli.explain_tables import show_explanation
 from neocloud.cli.failure import INFEASIBLE, Failure
-from neocloud.cli.tables import console, significant, table
+from neocloud.cli.plan_tables import show_plan
+from neocloud.cli.progress import progress_bar
 from neocloud.perf import CalibrationFileError, NoParametersError, predictor_with
 from neocloud.planner import (
-    CostByTier,
+    Explanation,
     InfeasibleError,
     Plan,
     PlanFileError,
     SolverError,
-    make_plan,
+    assemble,
+    explain_model,
+    ground_of,
+    placed_on,
+    read_plan,
+    with_baselines,
+    with_worth,
     write_plan,
 )
+from neocloud.spec import Cloud
 
 
 @click.command(name="plan")
@@ -32,6 +40,17 @@ from neocloud.planner import (
     help="Where to write the plan; plan.json beside the file unless given.",
 )
 @click.option(
+    "--explain",
+    "explained",
+    metavar="MODEL",
+    help="Say what else could serve this model, why it lost, and what the market asks.",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Leave out what one more node, pool or megawatt is worth: that is found by placing again.",
+)
+@click.option(
     "--calibration",
     type=click.Path(path_type=Path, dir_okay=False),
     help="What `neocloud accuracy --fit` made of rows of your own.",
@@ -39,7 +58,13 @@ from neocloud.planner import (
 @click.option("--json", "as_json", is_flag=True, help="Print the plan itself instead of tables.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(
-    cloud_file: Path, out: Path | None, calibration: Path | None, as_json: bool, quiet: bool
+    cloud_file: Path,
+    out: Path | None,
+    explained: str | None,
+    quick: bool,
+    calibration: Path | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Find the cheapest way to serve CLOUD_FILE's demand within its objectives.
 
@@ -47,146 +72,54 @@ def command(
     tokens cost by tier. Writes plan.json. Exit status 3 if nothing serves the demand.
     """
     cloud, catalog = open_cloud(cloud_file)
+    if explained is not None and explained not in cloud.models:
+        known = ", ".join(cloud.models)
+        raise Failure(f"{cloud.file}: no model {explained!r} to explain. Its models: {known}.")
+    today = _today(cloud, cloud_file)
+    explanation: Explanation | None = None
     try:
         predictor = predictor_with(calibration)
+        with progress_bar(show=not quiet and not as_json) as told:
+            ground = ground_of(cloud, catalog, told, predictor)
+            placed = placed_on(ground, told)
+            plan = with_baselines(ground, assemble(ground, placed), today, told)
+            if not quick:
+                plan = with_worth(ground, placed, plan, told)
+            if explained is not None and any(m.model == explained for m in plan.models):
+                explanation = explain_model(ground, plan, explained)
     except CalibrationFileError as error:
         raise Failure(str(error)) from None
-    show = not quiet and not as_json and sys.stderr.isatty()
-    with console_status(show) as told:
-        try:
-            plan = make_plan(cloud, catalog, told, predictor)
-        except InfeasibleError as error:
-            lines = "\n".join(f"  {reason}" for reason in error.reasons)
-            raise Failure(
-                f"infeasible: the demand cannot be served.\n{lines}", INFEASIBLE
-            ) from None
-        except (CatalogError, NoParametersError, SolverError) as error:
-            raise Failure(f"{cloud.file}: {error}") from None
+    except InfeasibleError as error:
+        lines = "\n".join(f"  {reason}" for reason in error.reasons)
+        least = "".join(f"\n  {c.path}: {c.value:g}  ({c.unit})" for c in error.changes)
+        told_least = f"\nThe least that makes it feasible, all of it:{least}" if least else ""
+        raise Failure(
+            f"infeasible: the demand cannot be served.\n{lines}{told_least}", INFEASIBLE
+        ) from None
+    except (CatalogError, NoParametersError, SolverError) as error:
+        raise Failure(f"{cloud.file}: {error}") from None
     path = plan_beside(cloud_file, out)
     try:
         write_plan(plan, path)
     except PlanFileError as error:
         raise Failure(str(error)) from None
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(plan), indent=2).decode())
+        shown = plan if explanation is None else explanation
+        click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
         return
-    show_plan(plan)
+    if explanation is not None:
+        show_explanation(explanation)
+    else:
+        show_plan(plan)
     click.echo(f"Plan: {path}")
 
 
-class console_status:  # noqa: N801  (used like a function)
-    """A line on standard error that says what is being done, if anyone looks."""
-
-    def __init__(self, show: bool) -> None:
-        self._show = show
-
-    def __enter__(self) -> console_status:
-        return self
-
-    def __call__(self, line: str, share: float | None) -> None:
-        """Replace the line."""
-        if self._show:
-            done = "" if share is None else f"{share:4.0%} "
-            sys.stderr.write(f"\r\033[K{done}{line}")
-            sys.stderr.flush()
-
-    def __exit__(self, *_: object) -> None:
-        if self._show:
-            sys.stderr.write("\r\033[K")
-
-
-def _tiers(cost: CostByTier) -> list[str]:
-    return [
-        significant(value)
-        for value in (cost.total, cost.power, cost.capital, cost.operations, cost.network)
-    ]
-
-
-def show_plan(plan: Plan) -> None:
-    """Print a plan as tables."""
-    out = console()
-    right = "right"
-    out.print(
-        table(
-            f"{plan.cloud}: what stands where",
-            [
-                ("site", ""), ("pool", ""), ("model", ""), ("replicas", right), ("tp", right),
-                ("precision", ""), ("max batch", right), ("req/s each", right),
-                ("busiest hour", right), ("kW", right),
-            ],
-            [
-                [
-                    p.site, p.pool, p.model, str(p.replicas), str(p.configuration.tp),
-                    p.configuration.precision, str(p.configuration.max_batch),
-                    significant(p.max_requests_per_s),
-                    f"{max(p.requests_per_s_by_hour) / p.max_requests_per_s / p.replicas:.0%}",
-                    significant(p.curve[-1].watts * p.replicas * p.pue / 1e3),
-                ]
-                for p in plan.placements
-            ],
-        )
-    )  # fmt: skip
-    out.print(
-        table(
-            f"Cost per million tokens, {plan.currency} (input and output tokens counted alike)",
-            [
-                ("model", ""), ("total", right), ("power", right), ("capital", right),
-                ("operations", right), ("network", right), ("utilisation", right),
-                ("Mtok/day", right),
-            ],
-            [
-                [
-                    m.model, *_tiers(m.cost_per_mtok), f"{m.utilisation:.0%}",
-                    significant(m.tokens_per_day / 1e6, 4),
-                ]
-                for m in plan.models
-            ],
-        )
-    )  # fmt: skip
-    out.print(
-        table(
-            "Latency, ms, network included: predicted at the percentile, against the objective",
-            [
-                ("model", ""), ("percentile", right), ("ttft", right), ("objective", right),
-                ("tpot", right), ("objective", right), ("of it network", right),
-            ],
-            [
-                [
-                    m.model, f"{m.percentile:g}", f"{m.ttft_ms_at_percentile:.0f}",
-                    f"{m.objective_ttft_ms:g}", f"{m.tpot_ms_at_percentile:.1f}",
-                    f"{m.objective_tpot_ms:g}", f"{m.network_ms:.0f}",
-                ]
-                for m in plan.models
-            ],
-        )
-    )  # fmt: skip
-    _show_rest(plan)
-
-
-def _show_rest(plan: Plan) -> None:
-    s = plan.search
-    click.echo(
-        f"All in {significant(plan.cost_per_hour.total, 4)} {plan.currency} an hour: power "
-        f"{significant(plan.cost_per_hour.power)}, capital "
-        f"{significant(plan.cost_per_hour.capital)}, operations "
-        f"{significant(plan.cost_per_hour.operations)}, network "
-        f"{significant(plan.cost_per_hour.network)}."
-    )
-    idle = sum(u.cost_per_hour for u in plan.unallocated)
-    if idle > 0:
-        where = ", ".join(f"{u.accelerators} in {u.site}/{u.pool}" for u in plan.unallocated)
-        click.echo(
-            f"Not used: {where}. They cost {significant(idle)} {plan.currency} an hour "
-            "all the same."
-        )
-    for skipped in plan.skipped:
-        click.echo(f"Left out: {skipped.site}/{skipped.pool}. {skipped.reason}")
-    for b in plan.binding:
-        click.echo(
-            f"Binds: {b.limit} at {b.where}, {b.used:.4g} of {b.available:.4g} {b.unit} used."
-        )
-    click.echo(
-        f"Searched {s.examined:,} points: {s.no_room:,} without room in memory or batch, "
-        f"{s.too_slow:,} too slow, {s.dominated:,} dominated, {s.kept} kept. {s.solver} proved "
-        f"the placement within {s.gap:.2%} of the best."
-    )
+def _today(cloud: Cloud, cloud_file: Path) -> tuple[str, Plan] | None:
+    """The plan that the file says runs now."""
+    name = cloud.planning.today
+    if name is None:
+        return None
+    try:
+        return name, read_plan(cloud_file.parent / name)
+    except PlanFileError as error:
+        raise Failure(f"{cloud.where('planning.today')}: {error}") from None
