@@ -53,25 +53,60 @@ def _how(p: Placement) -> str:
     return f"{p.prefill.workers} prefill + {p.workers} decode: {text}"
 
 
+def _kind(p: Placement) -> tuple[str, str, str]:
+    """Placements of one kind run one model alike on one kind of accelerator."""
+    other = p.prefill.accelerator if p.prefill else p.accelerator
+    where = p.accelerator if other == p.accelerator else f"{other} for {p.accelerator}"
+    return p.model, where, _how(p)
+
+
 def _placements(plan: Plan) -> None:
-    console().print(
+    kinds = list(dict.fromkeys(_kind(p) for p in plan.placements))
+    first = {_kind(p): p for p in reversed(plan.placements)}
+    out = console()
+    out.print(
         table(
-            f"{plan.cloud}: what stands where",
+            f"{plan.cloud}: how models run",
             [
-                ("site", ""), ("pool", ""), ("model", ""), ("replicas", _RIGHT),
-                ("accelerators", _RIGHT), ("how it runs", ""), ("req/s each", _RIGHT),
-                ("busiest hour", _RIGHT), ("kW", _RIGHT),
+                ("", ""), ("model", ""), ("accelerator", ""), ("each", _RIGHT),
+                ("req/s", _RIGHT), ("how", ""),
             ],
             [
                 [
-                    p.site, p.pool, p.model, _replicas(p), str(p.accelerators), _how(p),
-                    significant(p.max_requests_per_s), f"{_busiest(p):.0%}",
+                    _letter(place), *kind[:2], str(first[kind].accelerators_per_replica),
+                    significant(first[kind].max_requests_per_s), kind[2],
+                ]
+                for place, kind in enumerate(kinds)
+            ],
+        )
+    )  # fmt: skip
+    out.print(
+        table(
+            "What stands where",
+            [
+                ("site", ""), ("pool", ""), ("model", ""), ("run as", ""), ("replicas", _RIGHT),
+                ("accelerators", _RIGHT), ("busiest hour", _RIGHT), ("kW", _RIGHT),
+            ],
+            [
+                [
+                    p.site, p.pool, p.model, _letter(kinds.index(_kind(p))), _replicas(p),
+                    str(p.accelerators), f"{_busiest(p):.0%}",
                     significant(p.curve[-1].watts * p.replicas * p.pue / 1e3),
                 ]
                 for p in plan.placements
             ],
         )
     )  # fmt: skip
+
+
+def _letter(place: int) -> str:
+    """A, B, ..., Z, AA, AB, ..."""
+    text = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
 
 
 def _models(plan: Plan) -> None:

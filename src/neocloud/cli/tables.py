@@ -33,4 +33,6 @@ def significant(value: float, digits: int = 3) -> str:
     if "e" not in text:
         return text
     number = float(text)
-    return f"{number:,.0f}" if abs(number) >= 1 else f"{number:.{digits + 6}f}".rstrip("0")
+    if abs(number) >= 1:
+        return f"{number:,.0f}"
+    return f"{number:.{digits + 6}f}".rstrip("0").rstrip(".")

@@ -72,8 +72,9 @@ class Planning:
         "experts.", "ranks", default=(1, 2, 4, 8, 16), origin="up to two nodes of 8",
     )  # fmt: skip
     pp: tuple[int, ...] = optional(
-        ListOf(Whole(1, 64)), "Degrees of pipeline parallelism.", "stages", default=(1, 2, 4),
-        origin="assumption: more stages have been faster nowhere in the measured rows",
+        ListOf(Whole(1, 64)), "Degrees of pipeline parallelism.", "stages", default=(1, 2),
+        origin="two nodes of 8 as two stages; nothing measured stands behind more of them on most "
+        "accelerators",
     )  # fmt: skip
     max_accelerators: int = optional(
         Whole(1, 1024), "Accelerators of one engine at most.", "accelerators", default=16,

@@ -39,7 +39,7 @@ class Grid:
 
     tp: tuple[int, ...] = (1, 2, 4, 8)
     attention_dp: tuple[int, ...] = (1, 2, 4, 8, 16)
-    pp: tuple[int, ...] = (1, 2, 4)
+    pp: tuple[int, ...] = (1, 2)
     precisions: tuple[str, ...]
     kv_precisions: tuple[str, ...] = ("bf16",)
     drafts: tuple[int, ...] = (0, 1, 2, 3)
