@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from neocloud.perf import shipped
 from neocloud.planner import lengths_of, point_at
-from neocloud.planner.candidates import BATCH_GRID, Question, search
 from neocloud.planner.demand import demand_classes
 from neocloud.planner.rates import capital_recovery_factor, request_gb
-from neocloud.spec import Objective
 
 from .clouds import CATALOG, TWO_SITES, at_site, changed, plan_of, read
-
-LLAMA = CATALOG.architecture("meta-llama/Meta-Llama-3.1-8B")
-
-
-def question(**changes) -> Question:
-    load = lengths_of(read(TWO_SITES), CATALOG, "llama").load(90.0)
-    asked = {
-        "architecture": LLAMA,
-        "accelerator": CATALOG.accelerator("h100-sxm"),
-        "load": load,
-        "objective": Objective(ttft_ms=300.0, tpot_ms=40.0),
-        "precisions": ("bf16", "fp8"),
-        "tps": (1, 2, 4),
-        "batches": (16, 64, 256),
-        "node_accelerators": 8,
-        "rtts_ms": (5.0, 40.0, 120.0),
-        "accelerator_hour": 2.0,
-        "kwh": 0.08,
-        "pue": 1.25,
-        "predictor": shipped(),
-    }
-    return Question(**(asked | changes))
 
 
 def test_rates_follow_the_local_day():
@@ -99,66 +73,6 @@ def test_a_price_in_the_file_stands_for_the_one_that_the_catalog_lacks():
     hour = 12_000 * capital_recovery_factor(0.10, 5) / (8760 * 0.97)
     for p in plan.placements:
         assert p.rates.capital_per_accelerator_hour == pytest.approx(hour)
-
-
-def test_candidates_meet_the_objective_and_the_next_batch_does_not():
-    q = question()
-    for c in search(q).candidates:
-        at = c.curve[-1]
-        assert at.tpot_ms_at_percentile <= q.objective.tpot_ms
-        assert at.ttft_ms_at_percentile + c.max_rtt_ms <= q.objective.ttft_ms
-        assert at.requests_per_s == c.requests_per_s
-        step = np.flatnonzero(np.isclose(BATCH_GRID, at.decode_batch))
-        assert len(step) == 1, "an operating point is one of the grid"
-        loads = [p.requests_per_s for p in c.curve]
-        assert loads == sorted(loads)
-        assert c.curve[0].busy == 0.0
-
-
-def test_no_candidate_is_beaten_by_another():
-    found = search(question(objective=Objective(ttft_ms=180.0, tpot_ms=40.0))).candidates
-    assert len(found) > 1
-    for a in found:
-        for b in found:
-            if a is not b:
-                assert not (
-                    b.cost_per_request <= a.cost_per_request
-                    and b.max_rtt_ms >= a.max_rtt_ms
-                    and b.configuration.tp <= a.configuration.tp
-                )
-
-
-def test_the_front_keeps_the_cheapest_of_each_tp_and_reach():
-    """Each configuration alone gives no cheaper request than the joint search kept for it."""
-    joint = search(question()).candidates
-    for tp in (1, 2, 4):
-        for rtt in (5.0, 120.0):
-            alone = search(question(tps=(tp,), rtts_ms=(rtt,))).candidates
-            best = min(c.cost_per_request for c in alone)
-            kept = [c.cost_per_request for c in joint
-                    if c.configuration.tp <= tp and c.max_rtt_ms >= rtt]  # fmt: skip
-            assert min(kept) <= best * (1 + 1e-12)
-
-
-def test_what_does_not_fit_is_counted_and_explained():
-    large = CATALOG.architecture("meta-llama/Meta-Llama-3.1-405B")
-    found = search(question(architecture=large, precisions=("bf16",)))
-    assert found.candidates == ()
-    assert found.no_room == found.examined == 9 * len(BATCH_GRID)
-    assert found.nearest == "nothing: its weights fit no configuration"
-
-
-def test_configurations_larger_than_a_node_are_not_searched():
-    assert search(question(node_accelerators=1)).examined == 2 * 3 * len(BATCH_GRID)
-
-
-def test_faster_objectives_leave_fewer_points():
-    slow, fast = (
-        search(question(objective=Objective(ttft_ms=300.0, tpot_ms=t))) for t in (40.0, 12.0)
-    )
-    assert fast.too_slow > slow.too_slow
-    best_slow, best_fast = (min(c.cost_per_request for c in f.candidates) for f in (slow, fast))
-    assert best_fast > best_slow
 
 
 def test_points_between_are_on_the_line_and_flat_beyond():

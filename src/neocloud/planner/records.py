@@ -202,7 +202,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     no_room: int
     """Of them, those for which memory, batch limits or steps leave no room."""
     too_slow: int
-    """Of them, those that miss the latency objective, or give no more than a smaller batch."""
+    """Of them, those that miss the latency objective for the nearest users."""
     dominated: int
     """Of them, those that another point equals or beats in accelerators and power for each request,
     in size and in reach."""

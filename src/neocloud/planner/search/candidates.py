@@ -88,8 +88,9 @@ class Counts:
     Attributes:
         examined: configurations times batches.
         no_room: where memory, batch limits or steps leave no room.
-        too_slow: where the objective is missed, or a smaller batch gives as much.
-        dominated: where another point is as good in every way.
+        too_slow: where the objective is missed for the nearest users.
+        dominated: where another point is as good in every way: a larger batch of the same
+            configuration that is still in time, or another configuration.
         kept: what is left.
     """
 
@@ -214,11 +215,12 @@ def aggregated(q: Question, runs: tuple[Run, ...], coarse: States, stacked: Stac
     points, refined = operating_points(q, stacked, coarse)
     best = points.take(undominated(points.measures()))
     fits = int(coarse.fits.sum())
+    in_time = int(coarse.in_time(q.objective, min(q.rtts_ms)).sum())
     counts = Counts(
         examined=coarse.fits.size + refined,
         no_room=coarse.fits.size - fits,
-        too_slow=max(0, fits + refined - len(points)),
-        dominated=len(points) - len(best),
+        too_slow=fits - in_time,
+        dominated=in_time + refined - len(best),
         kept=len(best),
     )
     found = tuple(_candidate(q, runs, best, i) for i in range(len(best)))

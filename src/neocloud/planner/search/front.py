@@ -21,6 +21,8 @@ from neocloud.spec import Objective
 
 SCHEMA = "neocloud.front/1"
 """Name and version of the published schema."""
+_COST, _TPOT, _ENERGY, _MISSES = range(4)
+"""Columns that points are compared by."""
 
 
 class FrontStation(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +41,7 @@ class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     place: str
-    """`site/pool` of the cloud file; the accelerator's key where there is no file."""
+    """`site/pool`; the site is `here` where there is no cloud file."""
     decode: FrontStation
     prefill: FrontStation | None = None
     accelerators: int
@@ -82,6 +84,19 @@ class Priced(msgspec.Struct, frozen=True, kw_only=True):
     """Round trip to the nearest users; the objective includes it."""
 
 
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """The front of one place alone: what it reaches where others do better.
+
+    Three measures of its points, in one order, by falling interactivity.
+    """
+
+    place: str
+    accelerator: str
+    tokens_per_s_per_user: tuple[float, ...]
+    cost_per_mtok: tuple[float, ...]
+    joules_per_token: tuple[float, ...]
+
+
 class Front(msgspec.Struct, frozen=True, kw_only=True):
     """The front of one model over several kinds of accelerators."""
 
@@ -96,6 +111,9 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     prices: tuple[Priced, ...]
     points: tuple[FrontPoint, ...]
     """By falling interactivity."""
+    cheapest: tuple[FrontPoint, ...]
+    """Of each place the cheapest of all examined points that meet the objective; cheapest first."""
+    curves: tuple[Curve, ...]
     examined: int
     """Configurations at batches: those of the next two and the points."""
     no_room: int
@@ -104,18 +122,6 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     """Places whose accelerators serve the model in no way, and why."""
     skipped: dict[str, str]
     """Places or accelerators that were not looked at, and why."""
-
-    @property
-    def cheapest(self) -> FrontPoint | None:
-        """The cheapest of all examined points that meet the objective."""
-        met = [p for p in self.points if p.meets_objective]
-        return min(met, key=lambda p: p.cost_per_mtok, default=None)
-
-    @property
-    def beaten(self) -> tuple[str, ...]:
-        """Places where the model runs, but never as well as elsewhere."""
-        seen = {p.place for p in self.points} | set(self.hopeless)
-        return tuple(p.place for p in self.prices if p.place not in seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +135,11 @@ class Searching:
 
 @dataclass(frozen=True, slots=True)
 class Pareto:
-    """The points that none beats, and how many were looked at."""
+    """The points that none beats, what each place reaches, and how many were looked at."""
 
     points: tuple[FrontPoint, ...]
+    cheapest: tuple[FrontPoint, ...]
+    curves: tuple[Curve, ...]
     examined: int
     no_room: int
     dominated: int
@@ -149,6 +157,26 @@ class _Looked:
     column: NDArray[np.int64]
     curves: tuple[tuple[Candidate, OperatingPoint], ...]
     measures: NDArray[np.float64]
+
+    def cheapest(self) -> FrontPoint | None:
+        """The cheapest that meets the objective."""
+        met = np.flatnonzero(self.measures[:, _MISSES] == 0.0)
+        if not len(met):
+            return None
+        return self.point(int(met[np.argmin(self.measures[met, _COST])]))
+
+    def curve(self) -> Curve:
+        """The front of this search alone, whether or not the objective is met."""
+        plain = self.measures[:, :_MISSES]
+        plain = plain[undominated(plain)]
+        plain = plain[np.lexsort((plain[:, _COST], plain[:, _TPOT]))]
+        return Curve(
+            place=self.searching.price.place,
+            accelerator=self.searching.price.accelerator,
+            tokens_per_s_per_user=tuple((1e3 / plain[:, _TPOT]).tolist()),
+            cost_per_mtok=tuple(plain[:, _COST].tolist()),
+            joules_per_token=tuple(plain[:, _ENERGY].tolist()),
+        )
 
     def point(self, place: int) -> FrontPoint:
         """The point of a row of `measures`."""
@@ -177,7 +205,9 @@ def front_points(searched: Sequence[Searching]) -> Pareto:
     be missing, beaten by a point whose first token comes too late.
     """
     looked = [_looked(s) for s in searched]
-    kept = undominated(np.concatenate([np.zeros((0, 4)), *(one.measures for one in looked)]))
+    kept = undominated(
+        np.concatenate([np.zeros((0, _MISSES + 1)), *(one.measures for one in looked)])
+    )
     points: list[FrontPoint] = []
     start = 0
     for one in looked:
@@ -185,9 +215,17 @@ def front_points(searched: Sequence[Searching]) -> Pareto:
         points += [one.point(int(place)) for place in own]
         start += len(one.measures)
     points.sort(key=lambda p: (-p.tokens_per_s_per_user, p.cost_per_mtok))
+    met = [p for p in (one.cheapest() for one in looked) if p is not None]
     no_room = sum(s.found.counts.no_room for s in searched)
     room = sum(_with_room(s) for s in searched)
-    return Pareto(tuple(points), no_room + room, no_room, room - len(points))
+    return Pareto(
+        points=tuple(points),
+        cheapest=tuple(sorted(met, key=lambda p: p.cost_per_mtok)),
+        curves=tuple(one.curve() for one in looked if len(one.measures)),
+        examined=no_room + room,
+        no_room=no_room,
+        dominated=room - len(points),
+    )
 
 
 def _curves(s: Searching) -> tuple[tuple[Candidate, OperatingPoint], ...]:
@@ -205,7 +243,7 @@ def _looked(s: Searching) -> _Looked:
     curves = _curves(s)
     coarse = s.found.coarse
     row, column = (np.zeros(0, np.int64),) * 2 if coarse is None else np.nonzero(coarse.fits)
-    parts = [np.zeros((0, 4))]
+    parts = [np.zeros((0, _MISSES + 1))]
     if coarse is not None:
         sizes = np.array([float(r.configuration.accelerators) for r in s.found.runs])
         steady = coarse.steady
