@@ -16,6 +16,7 @@ _VERBS = {
     "catalog": "Show what is known of accelerators, models, metros, power and prices.",
     "schema": "Print the JSON Schema of cloud.yaml, for editors.",
     "predict": "Predict one model on one accelerator.",
+    "search": "Find the front of cost, interactivity and energy of a model.",
     "accuracy": "Compare predictions with measured rows, or fit to your own.",
     "plan": "Find the cheapest way to serve the demand.",
     "up": "Run the gateway, with a plan's engines or before any OpenAI-compatible server.",

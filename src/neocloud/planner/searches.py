@@ -115,6 +115,8 @@ def front_of(
         confidence=cloud.planning.confidence,
         prices=tuple(s.price for s in searched),
         points=made.points,
+        cheapest=made.cheapest,
+        curves=made.curves,
         examined=made.examined,
         no_room=made.no_room,
         dominated=made.dominated,

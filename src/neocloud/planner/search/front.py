@@ -295,8 +295,8 @@ def _measures(
 ) -> NDArray[np.float64]:
     """What points are compared by, smaller is better; shape (points, 4).
 
-    Cost of a million tokens, milliseconds for an output token, joules for a token, and 1 for those that
-    miss the objective.
+    Cost of a million tokens, milliseconds for an output token, joules for a token, and 1 for
+    those that miss the objective.
     """
     per_s = requests_per_s * tokens_of(s.question.load)
     at_meter = watts * s.price.pue

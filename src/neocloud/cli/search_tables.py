@@ -1,0 +1,74 @@
+"""What `neocloud search` prints."""
+
+from __future__ import annotations
+
+import click
+
+from neocloud.cli.tables import console, significant, table
+from neocloud.perf import Configuration
+from neocloud.planner.pictures.words import asked, label, layout, precision, spread_out, summed_up
+from neocloud.planner.search.front import Front, FrontPoint, FrontStation
+
+_MOST = 20
+"""Rows of the front."""
+
+
+def show_front(front: Front) -> None:
+    """Print a front: the cheapest within the objective, a selection of it, what was looked at."""
+    click.echo(f"{front.model}: {asked(front)}.")
+    if front.cheapest:
+        _show(front, "Cheapest within the objective, by accelerator", front.cheapest)
+    else:
+        click.echo("Nothing meets the objective; the front shows what can be reached.")
+    some = spread_out(front, _MOST)
+    told = f"{len(front.points)} points"
+    if len(some) < len(front.points):
+        told = f"{len(some)} of its {told}; --json, --html for all"
+    _show(front, f"The front: what no other way to run it beats ({told})", some)
+    click.echo(
+        f"* cheapest within the objective; + holds it. Layout: tensor (tp), attention's data (dp) "
+        f"and expert parallelism (ep), stages (pp). tok/s a user: output; each: in and out, an "
+        f"accelerator. ttft, tpot: ms at p{front.percentile:g} without the network. cost: "
+        f"{front.currency} per million tokens, in and out alike. J: joules a token."
+    )
+    for line in summed_up(front):
+        click.echo(line)
+
+
+def _show(front: Front, title: str, points: tuple[FrontPoint, ...]) -> None:
+    right = "right"
+    columns = [
+        ("  accelerators", ""), ("layout, format", ""), ("drafts/\nchunk/batch", right),
+        ("tok/s\na user", right), ("tok/s\neach", right), ("ttft", right), ("tpot", right),
+        ("cost", right), ("of it\npower", right), ("J", right),
+    ]  # fmt: skip
+    rows = [row for p in points for row in _rows(front, p)]
+    console().print(table(title, columns, rows))
+
+
+def _rows(front: Front, p: FrontPoint) -> list[list[str]]:
+    """A row; where workers are apart, one for those of prefill, then one with the figures."""
+    best = bool(front.cheapest) and p == front.cheapest[0]
+    mark = "*" if best else "+" if p.meets_objective else " "
+    figures = [
+        f"{p.tokens_per_s_per_user:.1f}", f"{p.tokens_per_s_per_accelerator:,.0f}",
+        f"{p.ttft_ms_at_percentile:,.0f}", f"{p.tpot_ms_at_percentile:.1f}",
+        significant(p.cost_per_mtok), significant(p.power_cost_per_mtok, 2),
+        significant(p.joules_per_token),
+    ]  # fmt: skip
+    if p.prefill is None:
+        head = f"{mark} {p.accelerators} {label(front, p.place)}"
+        return [[head, *_how(p.decode.configuration), *figures]]
+    none = [""] * len(figures)
+    return [
+        [f"{mark} {_workers(p.prefill, 'prefill')}", *_how(p.prefill.configuration), *none],
+        [f"  + {_workers(p.decode, 'decode')}", *_how(p.decode.configuration), *figures],
+    ]
+
+
+def _workers(s: FrontStation, does: str) -> str:
+    return f"{s.workers} x {does}, {s.configuration.accelerators} {s.accelerator}"
+
+
+def _how(c: Configuration) -> list[str]:
+    return [f"{layout(c)} {precision(c)}", f"{c.drafts}/{c.batch_tokens}/{c.max_batch}"]
