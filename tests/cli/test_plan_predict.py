@@ -59,7 +59,8 @@ def test_plan_shows_what_stands_where_and_what_it_costs(cloud: Path):
     done = neocloud(cloud.parent, "plan", "cloud.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     for part in (
-        "small: what stands where",
+        "small: how models run",
+        "What stands where",
         "Cost per million tokens, USD",
         "power",
         "capital",
@@ -74,7 +75,8 @@ def test_plan_shows_what_stands_where_and_what_it_costs(cloud: Path):
     assert plan.cloud == "small"
     (placement,) = plan.placements
     row = next(line.split() for line in done.stdout.splitlines() if "h100-sxm   llama" in line)
-    assert row[:5] == ["ashburn", "h100-sxm", "llama", str(placement.replicas), "1"]
+    assert row[:5] == ["ashburn", "h100-sxm", "llama", "A", str(placement.replicas)]
+    assert "The naive plan (nearest site" in done.stdout
 
 
 def test_plan_prints_the_plan_itself(cloud: Path):
@@ -99,7 +101,9 @@ def test_no_power_at_a_site_is_infeasible(cloud: Path):
     done = neocloud(cloud.parent, "plan", "cloud.yaml")
     assert done.returncode == 3
     assert done.stdout == ""
-    first, reason = done.stderr.splitlines()
+    first, reason, least, change = done.stderr.splitlines()
+    assert least == "The least that makes it feasible, all of it:"
+    assert change.strip().startswith("sites.ashburn.power.0.capacity_mw: ")
     assert first == "infeasible: the demand cannot be served."
     assert reason.strip().startswith("cloud.yaml:5: power at ashburn binds: ")
     assert reason.endswith("Raise capacity_mw, or lower the demand.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -221,11 +222,15 @@ def test_too_few_accelerators_are_named_with_their_number():
     with pytest.raises(InfeasibleError) as caught:
         plan_of(text)
     (reason,) = caught.value.reasons
-    assert "pool frankfurt/h100-sxm binds: it holds 8 accelerators and " in reason
-    more = int(reason.split(" more are needed")[0].rsplit(" ", 1)[1])
-    nodes = 1 + -(-more // 8)
-    enough = at_site("frankfurt", "nodes: 1", f"nodes: {nodes}", text)
-    plan_of(at_site("frankfurt", "capacity_mw: 0.1", "capacity_mw: 1", enough))
+    assert "pool frankfurt/h100-sxm binds: it holds 1 node to plan on and " in reason
+    more = int(re.search(r" and (\d+) more (is|are) needed", reason)[1])
+    (change,) = caught.value.changes
+    assert change.path == "sites.frankfurt.pools.h100-sxm.nodes"
+    assert change.value == 1 + more
+    enough = at_site("frankfurt", "nodes: 1", f"nodes: {1 + more}", text)
+    plan_of(enough)
+    with pytest.raises(InfeasibleError):
+        plan_of(at_site("frankfurt", "nodes: 1", f"nodes: {more}", text))
 
 
 def test_users_too_far_away_bind_the_objective():
@@ -287,7 +292,7 @@ def test_a_plan_survives_its_file(plan: Plan, tmp_path: Path):
     [
         (None, "No such file.*neocloud plan"),
         (b"{", "not a plan"),
-        (b'{"cloud": "x"}', "not a plan of schema neocloud.plan/1"),
+        (b'{"cloud": "x"}', "not a plan of schema neocloud.plan/2"),
     ],
 )
 def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content, message):

@@ -9,11 +9,13 @@ from neocloud.planner.assemble import Ground, assemble
 from neocloud.planner.demand import demand_classes
 from neocloud.planner.hosts import Host, hosts_of, rented_hosts
 from neocloud.planner.infeasible import (
-    Change,
+    Explained,
     InfeasibleError,
     explain_objectives,
     explain_shortages,
     left_out,
+    loosened,
+    stranded,
     with_objectives,
 )
 from neocloud.planner.lengths import lengths_of
@@ -26,6 +28,9 @@ from neocloud.planner.supply import active_kw, contracts_of, cooling_kw
 from neocloud.spec import Cloud
 
 TARGET_GAP = 1e-4
+_LOOSER = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
+"""Times the least objective that reaches all users, which a replica holds with next to no load."""
+_HALVES = 4
 _KG = 1e3
 
 
@@ -72,17 +77,53 @@ def placed_on(ground: Ground, progress: Progress = silent) -> Placed:
 def infeasible(ground: Ground, progress: Progress = silent) -> InfeasibleError:
     """Why nothing serves the demand, and the least changes that, all applied, make it feasible.
 
-    Where users are out of reach, what is lacking beyond that is found with objectives that reach.
+    Where users are out of reach, their objectives are loosened until they are in reach, and then
+    further until what stands there suffices; what it lacks even so is named too.
     """
     progress("looking for what binds", None)
-    explained, loosened = explain_objectives(ground)
-    if loosened:
-        cloud = with_objectives(ground.cloud, loosened)
-        wider = ground_of(cloud, ground.catalog, progress, ground.predictor)
-        explained += explain_shortages(wider)
-    elif not explained:
-        explained = explain_shortages(ground)
-    changes: list[Change] = [c for e in explained for c in e.changes]
+    if not stranded(ground.setting):
+        return _told(ground, explain_shortages(ground))
+    low, wider = 0.0, ground
+    for high in _LOOSER:
+        wider = _with_looser(ground, high, progress)
+        if wider is ground:  # no objective helps
+            break
+        if _feasible(wider):
+            return _told(ground, _least_objectives(ground, low, high, progress))
+        low = high
+    lacking = explain_shortages(wider) if wider is not ground else []
+    return _told(ground, [*explain_objectives(ground, loosened(ground, _LOOSER[-1])), *lacking])
+
+
+def _with_looser(ground: Ground, more: float, progress: Progress) -> Ground:
+    """The same with objectives that reach all users, times `more`; itself where none does."""
+    objectives = loosened(ground, more)
+    if not objectives:
+        return ground
+    cloud = with_objectives(ground.cloud, objectives)
+    return ground_of(cloud, ground.catalog, progress, ground.predictor)
+
+
+def _feasible(ground: Ground) -> bool:
+    seconds = ground.cloud.planning.max_seconds
+    return place(ground.setting, target_gap=1.0, seconds=seconds) is not None
+
+
+def _least_objectives(
+    ground: Ground, low: float, high: float, progress: Progress
+) -> list[Explained]:
+    """Objectives between times that fail and times that suffice, halved a few times."""
+    for _ in range(_HALVES if low else 0):
+        middle = (low + high) / 2.0
+        if _feasible(_with_looser(ground, middle, progress)):
+            high = middle
+        else:
+            low = middle
+    return explain_objectives(ground, loosened(ground, high))
+
+
+def _told(ground: Ground, explained: list[Explained]) -> InfeasibleError:
+    changes = [c for e in explained for c in e.changes]
     return InfeasibleError([*(e.reason for e in explained), *left_out(ground)], changes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,19 +67,28 @@ def stranded(setting: Setting) -> dict[str, list[DemandClass]]:
     return found
 
 
-def explain_objectives(ground: Ground) -> tuple[list[Explained], dict[str, Objective]]:
-    """A sentence for each model with users out of reach; and the objectives that would reach."""
-    found: list[Explained] = []
-    loosened: dict[str, Objective] = {}
+def loosened(ground: Ground, more: float) -> dict[str, Objective]:
+    """For each model with users out of reach, the least objective that reaches them, times `more`.
+
+    Models that no objective helps are left out.
+    """
+    found: dict[str, Objective] = {}
     for model, classes in stranded(ground.setting).items():
-        objective = _loosened(ground, model, classes)
-        found.append(_out_of_reach(ground, model, classes, objective))
+        objective = _reaching(ground, model, classes, more)
         if objective is not None:
-            loosened[model] = objective
-    return found, loosened
+            found[model] = objective
+    return found
 
 
-def with_objectives(cloud: Cloud, objectives: dict[str, Objective]) -> Cloud:
+def explain_objectives(ground: Ground, wanted: Mapping[str, Objective]) -> list[Explained]:
+    """A sentence for each model with users out of reach, and the objective that is wanted."""
+    return [
+        _out_of_reach(ground, model, classes, wanted.get(model))
+        for model, classes in stranded(ground.setting).items()
+    ]
+
+
+def with_objectives(cloud: Cloud, objectives: Mapping[str, Objective]) -> Cloud:
     """The cloud with some models' objectives replaced."""
     models = {
         key: replace(model, objective=objectives.get(key, model.objective))
@@ -109,8 +118,10 @@ def _findings(ground: Ground, demand: DemandClass) -> Iterator[tuple[float, Foun
             yield ground.setting.rtt_ms[demand.metro, site], found
 
 
-def _loosened(ground: Ground, model: str, classes: Sequence[DemandClass]) -> Objective | None:
-    """The least objective that reaches all classes; None where no objective does."""
+def _reaching(
+    ground: Ground, model: str, classes: Sequence[DemandClass], more: float
+) -> Objective | None:
+    """The least objective that reaches all classes, times `more`; None where no objective does."""
     objective = ground.cloud.models[model].objective
     ttft, tpot = objective.ttft_ms, objective.tpot_ms
     for demand in classes:
@@ -130,8 +141,8 @@ def _loosened(ground: Ground, model: str, classes: Sequence[DemandClass]) -> Obj
         ttft, tpot = max(ttft, best[1]), max(tpot, best[2])
     return replace(
         objective,
-        ttft_ms=ttft if ttft == objective.ttft_ms else _up(ttft),
-        tpot_ms=tpot if tpot == objective.tpot_ms else _up(tpot),
+        ttft_ms=ttft if ttft == objective.ttft_ms else _up(ttft * more),
+        tpot_ms=tpot if tpot == objective.tpot_ms else _up(tpot * more),
     )
 
 
@@ -224,10 +235,15 @@ def _nodes(ground: Ground, s: Shortage) -> Explained:
     path = f"sites.{site}.pools.{pool}"
     nodes = next(p.nodes for p in ground.cloud.sites[site].pools if p.key == pool)
     return Explained(
-        f"{ground.cloud.where(path)}: pool {s.where} binds: it holds {s.available:.0f} nodes to "
-        f"plan on and {s.missing:.0f} more are needed. Add nodes, or lower the demand.",
+        f"{ground.cloud.where(path)}: pool {s.where} binds: it holds {_count(s.available)} to plan "
+        f"on and {s.missing:.0f} more {'is' if s.missing == 1.0 else 'are'} needed. Add nodes, or "
+        "lower the demand.",
         (Change(path=f"{path}.nodes", value=nodes + s.missing, unit="nodes"),),
     )
+
+
+def _count(nodes: float) -> str:
+    return "1 node" if nodes == 1.0 else f"{nodes:.0f} nodes"
 
 
 def _megawatts(ground: Ground, s: Shortage) -> Explained:

@@ -1,0 +1,106 @@
+"""What makes a cloud infeasible is named, and the changes that are told make it feasible."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from neocloud.planner import Change, InfeasibleError, make_plan
+from neocloud.spec.load import parse_cloud
+
+from .clouds import CATALOG, TWO_SITES, at_site, changed, read
+
+
+def infeasible(text: str) -> InfeasibleError:
+    with pytest.raises(InfeasibleError) as caught:
+        make_plan(read(text), CATALOG)
+    return caught.value
+
+
+def applied(text: str, changes: tuple[Change, ...]) -> str:
+    """The file with each figure in its place; pools are found by name, contracts by number."""
+    document = yaml.safe_load(text)
+    for change in changes:
+        place = document
+        *path, last = change.path.split(".")
+        for part in path:
+            if isinstance(place, list):
+                place = (
+                    place[int(part)]
+                    if part.isdigit()
+                    else next(p for p in place if part in (p.get("name"), p["accelerator"]))
+                )
+            else:
+                place = place.setdefault(part, {})
+        place[last] = int(change.value) if change.value == int(change.value) else change.value
+    return yaml.safe_dump(document)
+
+
+FAR = changed(
+    TWO_SITES, ("metros: [berlin]", "metros: [sydney]"), ("ttft_ms: 1000", "ttft_ms: 250")
+)
+MANY = changed(TWO_SITES, ("requests_per_s: 25", "requests_per_s: 900"))
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        (at_site("frankfurt", "capacity_mw: 0.1", "capacity_mw: 0"),
+         {"sites.frankfurt.power.0.capacity_mw"}),
+        (MANY, {"sites.frankfurt.pools.h100-sxm.nodes"}),
+        (at_site("frankfurt", "capacity_mw: 0.1", "capacity_mw: 0.001", MANY),
+         {"sites.frankfurt.pools.h100-sxm.nodes", "sites.frankfurt.power.0.capacity_mw"}),
+        (at_site("frankfurt", "    pools:", "    cooling_mw: 0.0005\n    pools:"),
+         {"sites.frankfurt.cooling_mw"}),
+        (at_site("frankfurt", "    pools:",
+                 "    power_ladder: [{date: 2026-01-01, active_mw: 0.0005}]\n    pools:"),
+         {"sites.frankfurt.power_ladder.0.active_mw"}),
+        (FAR, {"models.llama.objective.ttft_ms"}),
+        (changed(TWO_SITES, ("tpot_ms: 40", "tpot_ms: 3")), {"models.llama.objective.tpot_ms"}),
+        (changed(TWO_SITES, ("ttft_ms: 1000, tpot_ms: 40", "ttft_ms: 20, tpot_ms: 3")),
+         {"models.llama.objective.ttft_ms", "models.llama.objective.tpot_ms"}),
+        (changed(TWO_SITES, ("planning: {", "planning: {carbon_cap_t_per_year: 0.5, ")),
+         {"planning.carbon_cap_t_per_year"}),
+        (changed(TWO_SITES, ("    objective:", "    min_sites: 3\n    objective:")),
+         {"models.llama.min_sites"}),
+    ],
+    ids=["power", "nodes", "nodes and power", "cooling", "active", "ttft", "tpot", "both",
+         "carbon", "sites"],
+)  # fmt: skip
+def test_applied_the_least_change_makes_it_feasible(text: str, paths: set[str]):
+    error = infeasible(text)
+    assert {c.path for c in error.changes} == paths
+    make_plan(parse_cloud(applied(text, error.changes), "cloud.yaml", CATALOG), CATALOG)
+
+
+@pytest.mark.parametrize("limit", ["nodes", "capacity_mw", "ttft_ms", "tpot_ms"])
+def test_nine_tenths_of_the_change_are_not_enough(limit: str):
+    """Of what is missing, whole nodes apart; objectives are found on a grid of loads."""
+    text = {
+        "nodes": MANY,
+        "capacity_mw": at_site("frankfurt", "capacity_mw: 0.1", "capacity_mw: 0.0001"),
+        "ttft_ms": FAR,
+        "tpot_ms": changed(TWO_SITES, ("tpot_ms: 40", "tpot_ms: 3")),
+    }[limit]
+    (change,) = infeasible(text).changes
+    start = {"nodes": 1.0, "capacity_mw": 0.0001, "ttft_ms": 250.0, "tpot_ms": 3.0}[limit]
+    less = change.value - 1 if limit == "nodes" else start + 0.9 * (change.value - start)
+    smaller = (Change(path=change.path, value=less, unit=change.unit),)
+    infeasible(applied(text, smaller))
+
+
+def test_weights_that_fit_nowhere_are_told_as_that():
+    text = changed(TWO_SITES, ("Meta-Llama-3.1-8B", "Meta-Llama-3.1-405B"))
+    error = infeasible(text)
+    assert error.changes == ()
+    assert "No objective helps" in str(error)
+
+
+def test_a_pool_that_nothing_measured_stands_behind_is_told():
+    tpu = at_site(
+        "ashburn",
+        "{accelerator: h100-sxm, nodes: 1}",
+        "{accelerator: gaudi-3, nodes: 1, capex_usd: 1}",
+    )
+    error = infeasible(changed(tpu, ("[new-york]", "[sydney]"), ("ttft_ms: 1000", "ttft_ms: 100")))
+    assert any("ashburn/gaudi-3 is left out" in reason for reason in error.reasons)
