@@ -36,6 +36,7 @@ from neocloud.perf.records import (
     StepTableData,
     StepTerms,
 )
+from neocloud.perf.stations import Prefilling, decoding, prefill_rate, prefilling, together
 from neocloud.perf.steady import at_batch
 from neocloud.perf.table import StepTable, step_table, table_of
 
@@ -56,6 +57,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "PrefillAttention",
+    "Prefilling",
     "Situation",
     "Slower",
     "Steady",
@@ -67,11 +69,14 @@ __all__ = [
     "at_batch",
     "correction_of",
     "corrections_of",
+    "decoding",
     "layer_of",
     "memory",
     "predict",
     "predictor_of",
     "predictor_with",
+    "prefill_rate",
+    "prefilling",
     "require_measured",
     "scaled",
     "shipped",
@@ -81,4 +86,5 @@ __all__ = [
     "step_table",
     "step_terms",
     "table_of",
+    "together",
 ]
