@@ -14,7 +14,7 @@ from neocloud.perf.correction import (
 from neocloud.perf.fitted import NoParametersError, require_measured, step_numbers
 from neocloud.perf.intervals import Interval
 from neocloud.perf.learned import Correction
-from neocloud.perf.memory import memory
+from neocloud.perf.memory import memory, replica_kv_tokens
 from neocloud.perf.numbers import StepNumbers, stack
 from neocloud.perf.predict import DoesNotFitError, predict, step_terms
 from neocloud.perf.prediction import Intervals, Outputs, Prediction
@@ -77,6 +77,7 @@ __all__ = [
     "predictor_with",
     "prefill_rate",
     "prefilling",
+    "replica_kv_tokens",
     "require_measured",
     "scaled",
     "shipped",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from neocloud.catalog import Accelerator, Architecture, AttentionKind
 from neocloud.perf.checks import check
 from neocloud.perf.formats import BYTES_PER_KV, BYTES_PER_WEIGHT, STATE_BYTES, layer_precisions
 from neocloud.perf.records import Configuration, Memory
 from neocloud.perf.work import windows
 
+Array = Any
 _ACTIVATION_BYTES_PER_TOKEN_AND_HIDDEN = 16.0
 """Live hidden-sized tensors of one layer in bf16 (residual, norm, q/k/v, gate and up, output):
 about eight. An assumption; engines measure theirs at start."""
@@ -77,30 +84,81 @@ def memory(
     """
     check(architecture, accelerator, configuration)
     c = configuration
+    parts = _parts(architecture, accelerator, c)
+    logits = float(_logits(architecture, c, np.float64(c.max_batch)))
+    blocks = int(_blocks(architecture, c, parts, np.float64(c.max_batch)))
+    return Memory(
+        capacity=parts.capacity,
+        weights=parts.weights,
+        activations=parts.activations + logits,
+        reserve=parts.reserve,
+        kv_cache=parts.left - logits,
+        kv_bytes_per_token=parts.per_token,
+        kv_tokens=blocks * c.block_tokens,
+        replica_kv_tokens=blocks * c.block_tokens * c.attention_dp,
+    )
+
+
+def replica_kv_tokens(
+    architecture: Architecture,
+    accelerator: Accelerator,
+    configuration: Configuration,
+    max_batch: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Tokens that the KV cache of a replica holds with other batch limits; see `memory`."""
+    check(architecture, accelerator, configuration)
+    c = configuration
+    blocks = _blocks(architecture, c, _parts(architecture, accelerator, c), max_batch)
+    found: NDArray[np.float64] = blocks * (c.block_tokens * c.attention_dp)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What does not hang on the batch limit, bytes; `left` before logits and cache."""
+
+    capacity: float
+    weights: float
+    activations: float
+    reserve: float
+    left: float
+    per_token: float
+    sequence: float
+    """Of a sequence whatever its length; 0 where tokens are counted within the window."""
+
+
+def _parts(architecture: Architecture, accelerator: Accelerator, c: Configuration) -> _Parts:
     capacity = accelerator.memory_bytes.known(f"memory of {accelerator.key}")
     weights = weight_bytes(architecture, c)
-    logits = min(c.max_batch, 512) * architecture.vocabulary * 4.0 / c.tp
-    activations = logits + (
+    activations = (
         c.batch_tokens * architecture.hidden * _ACTIVATION_BYTES_PER_TOKEN_AND_HIDDEN / c.tp**0.5
     )
     reserve = _GRAPHS_BYTES + (_COLLECTIVE_BYTES if c.accelerators > 1 else 0.0)
     token, sequence = kept_bytes(architecture, c)
-    left = capacity * c.memory_share - weights - activations - reserve
     widest = max(windows(architecture), default=1)
-    per_token = token or sequence / widest
-    sequences = sequence * c.max_batch / (c.attention_dp * c.pp) if token else 0.0
-    if token:
-        # Windows and states of a full batch; at most half of what is left, so that long batches
-        # limits do not claim memory that no sequence will use.
-        sequences = min(sequences, left / 2.0)
-    blocks = int(max(0.0, left - sequences) / (per_token * c.block_tokens))
-    return Memory(
+    return _Parts(
         capacity=capacity,
         weights=weights,
         activations=activations,
         reserve=reserve,
-        kv_cache=left,
-        kv_bytes_per_token=per_token,
-        kv_tokens=blocks * c.block_tokens,
-        replica_kv_tokens=blocks * c.block_tokens * c.attention_dp,
+        left=capacity * c.memory_share - weights - activations - reserve,
+        per_token=token or sequence / widest,
+        sequence=sequence if token else 0.0,
     )
+
+
+def _logits(architecture: Architecture, c: Configuration, max_batch: Array) -> Array:
+    found: Array = np.minimum(max_batch, 512.0) * architecture.vocabulary * 4.0 / c.tp
+    return found
+
+
+def _blocks(architecture: Architecture, c: Configuration, parts: _Parts, max_batch: Array) -> Array:
+    """Whole blocks of the cache of one attention rank."""
+    left = parts.left - _logits(architecture, c, max_batch)
+    sequences = parts.sequence * max_batch / (c.attention_dp * c.pp)
+    # Windows and states of a full batch; at most half of what is left, so that long batches
+    # limits do not claim memory that no sequence will use.
+    held = np.minimum(sequences, left / 2.0) if parts.sequence else 0.0
+    room = np.maximum(0.0, left - held)
+    found: Array = np.floor(room / (parts.per_token * c.block_tokens))
+    return found

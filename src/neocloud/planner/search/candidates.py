@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neocloud.perf import Configuration, Memory
+from neocloud.perf import Configuration, Memory, memory
 from neocloud.planner.records import OperatingPoint
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.grid import COARSE, FINE, limited
@@ -235,7 +235,10 @@ def _candidate(q: Question, runs: tuple[Run, ...], points: Points, i: int) -> Ca
     below = states(q, stack_of([run]), shares)
     configuration = limited(run.configuration, q.grid.batch[limit])
     return Candidate(
-        decode=Station(configuration=configuration, memory=run.memories[limit]),
+        decode=Station(
+            configuration=configuration,
+            memory=memory(q.architecture, q.accelerator, configuration),
+        ),
         max_rtt_ms=float(points.rtt_ms[i]),
         curve=curve_of(below, float(run.numbers.idle_w) * configuration.accelerators),
     )

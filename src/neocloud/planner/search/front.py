@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from neocloud.perf import Configuration, Load
+from neocloud.perf import Configuration, Load, memory
 from neocloud.planner.records import OperatingPoint
 from neocloud.planner.search.candidates import Candidate, Station, point
 from neocloud.planner.search.dominance import undominated
@@ -31,6 +31,11 @@ class FrontStation(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: str
     configuration: Configuration
     workers: int
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of all its workers."""
+        return self.workers * self.configuration.accelerators
 
 
 class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,14 +187,17 @@ class _Looked:
         """The point of a row of `measures`."""
         if place >= len(self.row):
             candidate, at = self.curves[place - len(self.row)]
-            return _point(self.searching, candidate.decode, candidate.prefill, at)
+            prefill = None if candidate.prefill is None else _station(candidate.prefill)
+            return _point(self.searching, _station(candidate.decode), prefill, at)
         s = self.searching
         row, column = int(self.row[place]), int(self.column[place])
         coarse, run = s.found.coarse, s.found.runs[row]
         assert coarse is not None
         limit = int(coarse.limit[row, column])
         configuration = limited(run.configuration, s.question.grid.batch[limit])
-        station = Station(configuration=configuration, memory=run.memories[limit])
+        station = FrontStation(
+            accelerator=configuration.accelerator, configuration=configuration, workers=1
+        )
         return _point(s, station, None, point(coarse, column, row))
 
 
@@ -308,7 +316,7 @@ def _measures(
 
 
 def _point(
-    s: Searching, decode: Station, prefill: Station | None, at: OperatingPoint
+    s: Searching, decode: FrontStation, prefill: FrontStation | None, at: OperatingPoint
 ) -> FrontPoint:
     accelerators = decode.accelerators + (prefill.accelerators if prefill else 0)
     per_s = at.requests_per_s * tokens_of(s.question.load)
@@ -316,8 +324,8 @@ def _point(
     power = at_meter / 1e3 * s.price.per_kwh
     return FrontPoint(
         place=s.price.place,
-        decode=_station(decode),
-        prefill=None if prefill is None else _station(prefill),
+        decode=decode,
+        prefill=prefill,
         accelerators=accelerators,
         decode_batch=at.decode_batch,
         requests_per_s=at.requests_per_s,

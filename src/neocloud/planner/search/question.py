@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.catalog import Accelerator, Architecture
-from neocloud.perf import Configuration, Correction, Load, Memory, Predictor, StepNumbers
+from neocloud.perf import Configuration, Correction, Load, Predictor, StepNumbers
 from neocloud.planner.search.grid import Grid
 from neocloud.spec import Objective
 
@@ -47,7 +47,7 @@ class Run:
 
     Attributes:
         configuration: at the least batch limit of the grid.
-        memories: with each batch limit of the grid.
+        kv_tokens: that the cache of a replica holds, with each batch limit of the grid.
         numbers: of its steps, physics alone.
         correction: what measured neighbours change of them.
         slower: factor on its steps at the confidence asked for.
@@ -55,7 +55,7 @@ class Run:
     """
 
     configuration: Configuration
-    memories: tuple[Memory, ...]
+    kv_tokens: NDArray[np.float64]
     numbers: StepNumbers
     correction: Correction
     slower: float = 1.0
@@ -65,7 +65,3 @@ class Run:
     def ranks(self) -> int:
         """Ranks with sequences of their own, all stages."""
         return self.configuration.attention_dp * self.configuration.pp
-
-    def kv_tokens(self) -> NDArray[np.float64]:
-        """Tokens that the cache of a replica holds, by batch limit."""
-        return np.array([float(m.replica_kv_tokens) for m in self.memories])

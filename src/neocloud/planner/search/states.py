@@ -90,7 +90,7 @@ def stack_of(runs: Sequence[Run]) -> Stack:
         tp=column([float(r.configuration.tp) for r in runs]),
         slower=column([r.slower for r in runs]),
         later=column([r.later for r in runs]),
-        kv_tokens=np.stack([r.kv_tokens() for r in runs]),
+        kv_tokens=np.stack([r.kv_tokens for r in runs]),
     )
 
 
