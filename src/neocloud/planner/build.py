@@ -22,7 +22,7 @@ from neocloud.planner.lengths import lengths_of
 from neocloud.planner.placing import place
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import Plan
-from neocloud.planner.searching import search_all
+from neocloud.planner.searching import Asked, search_all
 from neocloud.planner.setting import Group, Placed, Setting, Spares
 from neocloud.planner.supply import active_kw, contracts_of, cooling_kw
 from neocloud.spec import Cloud
@@ -147,7 +147,7 @@ def ground_of(
         for metro in sorted({c.metro for c in classes})
         for site, place in metros.items()
     }
-    searched = search_all(cloud, hosts, classes, lengths, rtt_ms, used, progress)
+    searched = search_all(Asked(cloud, hosts, classes, lengths, rtt_ms, used), progress)
     p = cloud.planning
     setting = Setting(
         options=tuple(way.option for way in searched.ways),

@@ -66,7 +66,16 @@ class Host:
     def likeness(self) -> tuple[str, str, int, float | None]:
         """Hosts with the same serve a model alike: a search for one holds for all."""
         out = self.accelerator.scale_out_bytes_per_s.value
-        return (self.accelerator.key, self.engine, self.span, out)
+        return (self.accelerator.key, self.kind, self.span, out)
+
+    def hands_over(self, other: Host) -> bool:
+        """True if prefill workers here may feed decode workers there.
+
+        The libraries that move caches between engines are each for one maker's accelerators; the
+        emulated engine has none.
+        """
+        makers = self.accelerator.maker == other.accelerator.maker
+        return self.site == other.site and self.kind == other.kind != EMULATED and makers
 
 
 def hosts_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -14,15 +15,18 @@ from neocloud.planner.hosts import Host
 from neocloud.planner.lengths import Lengths
 from neocloud.planner.progress import Progress
 from neocloud.planner.search.candidates import Candidate, Counts
+from neocloud.planner.search.disaggregation import disaggregated
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.find import Found, search
 from neocloud.planner.search.grid import Grid
 from neocloud.planner.search.question import Question
 from neocloud.planner.setting import Option
-from neocloud.spec import Cloud, Model
+from neocloud.spec import AGGREGATED, DISAGGREGATED, Cloud, Model
 
 Place = tuple[str, str, str]
 """Site, pool, model."""
+Kind = tuple[str, str, int, float | None]
+"""`likeness` of a host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class Searched:
 def grid_of(cloud: Cloud, model: Model, host: Host) -> Grid:
     """The grid that the file asks for, as far as the host allows it."""
     p = cloud.planning
+    apart = DISAGGREGATED in p.serving and host.hands_over(host)
     return Grid(
         tp=tuple(tp for tp in p.tp if tp <= host.span),
         attention_dp=p.attention_dp,
@@ -64,81 +69,124 @@ def grid_of(cloud: Cloud, model: Model, host: Host) -> Grid:
         batch_tokens=p.batch_tokens,
         batch=tuple(sorted(p.batch)),
         most_accelerators=p.max_accelerators,
-        workers=p.workers,
+        workers=p.workers if apart else 0,
+        aggregated=AGGREGATED in p.serving,
     )
 
 
-def search_all(
-    cloud: Cloud,
-    hosts: Sequence[Host],
-    classes: Sequence[DemandClass],
-    lengths: Mapping[str, Lengths],
-    rtt_ms: Mapping[tuple[str, str], float],
-    predictor: Predictor,
-    progress: Progress,
-) -> Searched:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What all searches of a plan share."""
+
+    cloud: Cloud
+    hosts: Sequence[Host]
+    classes: Sequence[DemandClass]
+    lengths: Mapping[str, Lengths]
+    rtt_ms: Mapping[tuple[str, str], float]
+    predictor: Predictor
+
+    def distances(self, model: str, host: Host) -> tuple[float, ...]:
+        """Round trips of all users that may be served there."""
+        near = {
+            self.rtt_ms[c.metro, host.site]
+            for c in self.classes
+            if c.model == model and host.site in c.sites
+        }
+        return tuple(sorted(near))
+
+    def question(self, model: str, host: Host, rtts_ms: tuple[float, ...]) -> Question:
+        """The search for a model on accelerators such as the host's."""
+        declared = self.cloud.models[model]
+        return Question(
+            architecture=declared.architecture,
+            accelerator=host.accelerator,
+            engine=host.engine,
+            load=self.lengths[model].load(declared.objective.percentile),
+            objective=declared.objective,
+            grid=grid_of(self.cloud, declared, host),
+            rtts_ms=rtts_ms,
+            confidence=self.cloud.planning.confidence,
+            predictor=self.predictor,
+        )
+
+    def network(self, model: str, host: Host) -> float:
+        """What a request of mean length costs to move."""
+        lengths = self.lengths[model]
+        gigabytes = rates.request_gb(lengths.mean_input(), lengths.mean_output())
+        return gigabytes * host.network_per_gb
+
+
+def search_all(asked: Asked, progress: Progress) -> Searched:
     """Search each model once on each kind of host, for all distances that occur."""
     ways: list[Way] = []
     found: dict[Place, Found] = {}
     counts = Counts()
-    wanted = {
-        (name, h.site, h.pool): _distances(name, h, classes, rtt_ms)
-        for name in lengths
-        for h in hosts
-    }
-    kinds = {(n, h.likeness) for n in lengths for h in hosts if wanted[n, h.site, h.pool]}
-    done = 0
-    for name, of_model in lengths.items():
-        model = cloud.models[name]
-        by_kind: dict[object, Found] = {}
-        for host in hosts:
-            own = wanted[name, host.site, host.pool]
-            if not own:
-                continue
-            if host.likeness not in by_kind:
-                progress(f"searching {name} on {host.accelerator.key}", done / max(len(kinds), 1))
-                alike = [h for h in hosts if h.likeness == host.likeness]
-                rtts = {r for h in alike for r in wanted[name, h.site, h.pool]}
-                result = search(
-                    Question(
-                        architecture=model.architecture,
-                        accelerator=host.accelerator,
-                        engine=host.engine,
-                        load=of_model.load(model.objective.percentile),
-                        objective=model.objective,
-                        grid=grid_of(cloud, model, host),
-                        rtts_ms=tuple(sorted(rtts)),
-                        confidence=cloud.planning.confidence,
-                        predictor=predictor,
-                    )
-                )
-                by_kind[host.likeness] = result
-                counts += result.counts
-                done += 1
-            found[host.site, host.pool, name] = by_kind[host.likeness]
-            gigabytes = rates.request_gb(of_model.mean_input(), of_model.mean_output())
-            network = gigabytes * host.network_per_gb
-            ways += [
-                Way(option=option_of(name, c, host, None, network), candidate=c, host=host)
-                for c in within_reach(by_kind[host.likeness].candidates, own)
-                if c.accelerators <= host.accelerators
-            ]
+    for done, model in enumerate(asked.lengths):
+        progress(f"searching configurations of {model}", done / len(asked.lengths))
+        one = _search_model(asked, model)
+        ways += one.ways
+        found |= one.found
+        counts += one.counts
     return Searched(ways=tuple(ways), found=found, counts=counts)
 
 
-def _distances(
-    model: str, host: Host, classes: Sequence[DemandClass], rtt_ms: Mapping[tuple[str, str], float]
-) -> tuple[float, ...]:
-    """Round trips of all users that may be served there."""
-    return tuple(
-        sorted(
-            {
-                rtt_ms[c.metro, host.site]
-                for c in classes
-                if c.model == model and host.site in c.sites
-            }
-        )
+def _search_model(asked: Asked, model: str) -> Searched:
+    wanted = {(h.site, h.pool): asked.distances(model, h) for h in asked.hosts}
+    hosts = [h for h in asked.hosts if wanted[h.site, h.pool]]
+    by_kind: dict[Kind, Found] = {}
+    for host in hosts:
+        if host.likeness not in by_kind:
+            rtts = {r for h in hosts if h.likeness == host.likeness for r in wanted[h.site, h.pool]}
+            by_kind[host.likeness] = search(asked.question(model, host, tuple(sorted(rtts))))
+    counts = sum((f.counts for f in by_kind.values()), Counts())
+    ways: list[Way] = []
+    for host in hosts:
+        candidates = by_kind[host.likeness].candidates
+        ways += [
+            Way(option=option_of(model, c, host, None, asked.network(model, host)), candidate=c,
+                host=host)
+            for c in within_reach(candidates, wanted[host.site, host.pool])
+            if c.accelerators <= host.accelerators
+        ]  # fmt: skip
+    crossed, more = _crossed(asked, model, hosts, by_kind)
+    return Searched(
+        ways=(*ways, *crossed),
+        found={(h.site, h.pool, model): by_kind[h.likeness] for h in hosts},
+        counts=counts + more,
     )
+
+
+def _crossed(
+    asked: Asked, model: str, hosts: Sequence[Host], by_kind: Mapping[Kind, Found]
+) -> tuple[list[Way], Counts]:
+    """Replicas whose prompts are worked on in one pool of a site and whose answers in another."""
+    ways: list[Way] = []
+    counts = Counts()
+    known: dict[tuple[Kind, Kind], tuple[Candidate, ...]] = {}
+    for host, other in product(hosts, hosts):
+        pair = (other.likeness, host.likeness)
+        prefills, decoders = by_kind[pair[0]].prefills, by_kind[pair[1]].decoders
+        if pair[0] == pair[1] or not other.hands_over(host) or not prefills or not decoders:
+            continue
+        if pair not in known:
+            rtts = decoders.question.rtts_ms
+            known[pair], more = disaggregated(prefills, decoders, rtts)
+            counts += more
+        network = asked.network(model, host)
+        near = asked.distances(model, host)
+        ways += [
+            Way(
+                option=option_of(model, c, host, other, network),
+                candidate=c,
+                host=host,
+                prefill_host=other,
+            )
+            for c in within_reach(known[pair], near)
+            if c.decode.accelerators <= host.accelerators
+            and c.prefill is not None
+            and c.prefill.accelerators <= other.accelerators
+        ]
+    return ways, counts
 
 
 def within_reach(
@@ -152,18 +200,7 @@ def within_reach(
     near = [i for i, reach in enumerate(reached) if reach >= 0.0]
     if not near:
         return ()
-    measures = np.array(
-        [
-            [
-                candidates[i].accelerators / candidates[i].requests_per_s,
-                candidates[i].full_watts / candidates[i].requests_per_s,
-                float(candidates[i].accelerators),
-                -reached[i],
-            ]
-            for i in near
-        ]
-    )
-    kept = undominated(measures)
+    kept = undominated(np.array([candidates[i].measures(reached[i]) for i in near]))
     return tuple(candidates[i] for i, keep in zip(near, kept, strict=True) if keep)
 
 

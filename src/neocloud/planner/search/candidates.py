@@ -13,6 +13,7 @@ equal accelerators draw equal idle power. So the candidates hold for every site 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,20 @@ class Candidate:
     def full_watts(self) -> float:
         """Power of a replica at full load."""
         return self.curve[-1].watts
+
+    def measures(self, reach_ms: float) -> tuple[float, float, float, float]:
+        """What candidates of a pool are compared by for users up to `reach_ms`; less is better."""
+        each = 1.0 / self.requests_per_s
+        size = float(self.accelerators)
+        return size * each, self.full_watts * each, size, -reach_ms
+
+
+def best_of(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Candidates of one pool that no other beats or equals in every way."""
+    if not candidates:
+        return ()
+    kept = undominated(np.array([c.measures(c.max_rtt_ms) for c in candidates]))
+    return tuple(c for c, keep in zip(candidates, kept, strict=True) if keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

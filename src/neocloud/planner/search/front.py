@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from neocloud.perf import Configuration, Load, memory
+from neocloud.perf import Configuration, Load
 from neocloud.planner.records import OperatingPoint
 from neocloud.planner.search.candidates import Candidate, Station, point
 from neocloud.planner.search.dominance import undominated

@@ -35,6 +35,7 @@ class Grid:
         most_accelerators: of one replica.
         workers: most prefill and most decode workers of a replica in which they are apart; 0 where
             they are not looked at.
+        aggregated: whether engines that work on prompts and answers count.
     """
 
     tp: tuple[int, ...] = (1, 2, 4, 8)
@@ -47,6 +48,7 @@ class Grid:
     batch: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 1024)
     most_accelerators: int = 16
     workers: int = 4
+    aggregated: bool = True
 
 
 def configurations(
