@@ -47,6 +47,7 @@ fit: $(VENV)/.dev ## fit, judge and lay down the performance model: make fit MEA
 
 bench: $(VENV)/.dev ## points per second of the performance model, and start-up time
 	$(BIN)/python bench/perf/points.py
+	$(BIN)/python bench/planner/search.py
 
 bench-gateway: $(VENV)/.dev ## the gateway beside its peers, on this machine
 	$(BIN)/python bench/gateway/run.py

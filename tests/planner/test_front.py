@@ -128,7 +128,9 @@ models:
     made = front(SMALL.replace("models:\n", second))
     prices = {p.place: p.per_kwh for p in made.prices}
     assert prices["oslo/h100-sxm"] == pytest.approx(prices["ashburn/h100-sxm"] / 2.0)
-    assert "h100-sxm at oslo/h100-sxm" in "\n".join(summed_up(made))
+    told = "\n".join(summed_up(made))
+    assert "h100-sxm at oslo" in told
+    assert "Power: ashburn at 80 USD/MWh and a PUE of 1.25; oslo at 40 USD/MWh" in told
     # What holds the objective from Oslo costs less there and is as fast: Ashburn is beaten.
     theirs = [p for p in made.points if p.decode.accelerator == "h100-sxm"]
     assert {p.place for p in theirs if p.meets_objective} == {"oslo/h100-sxm"}

@@ -18,7 +18,7 @@ from neocloud.cli.failure import INFEASIBLE, Failure
 from neocloud.cli.search_tables import show_front
 from neocloud.perf import CalibrationFileError, Predictor, predictor_with
 from neocloud.planner.pictures.page import write_page
-from neocloud.planner.pictures.plot import MissingMatplotlibError, draw_front, require_matplotlib
+from neocloud.planner.pictures.plot import MissingMatplotlibError, draw_front, figure_type
 from neocloud.planner.search.front import Front
 from neocloud.planner.searches import Asked, asked_of, front_of, priced_accelerators
 from neocloud.planner.standalone import Wish, WishError, standalone
@@ -64,12 +64,13 @@ def _wish_options(command: Callable[..., None]) -> Callable[..., None]:
         (["--max-accelerators"], {"type": _DEGREE, "default": usual.max_accelerators,
          "help": "Accelerators of one replica at most."}),
         (["--tp"], {"type": _DEGREE, "multiple": True,
-         "help": "Tensor parallelism to look at; again for more; 1, 2, 4, 8 unless given."}),
+         "help": "Tensor parallelism to look at; again for more; the cloud file's default unless "
+         "given."}),
         (["--attention-dp"], {"type": _DEGREE, "multiple": True,
-         "help": "Data parallelism of the attention, for models with experts; powers of two "
-         "unless given."}),
+         "help": "Data parallelism of the attention, for models with experts; powers of two up to "
+         "--max-accelerators unless given."}),
         (["--pp"], {"type": click.IntRange(1, 64), "multiple": True,
-         "help": "Stages; 1, 2, 4 unless given."}),
+         "help": "Stages; again for more; the cloud file's default unless given."}),
         (["--engine"], {"type": click.Choice(["vllm", "sglang"]), "default": usual.engine,
          "help": "What runs the model."}),
         (["--usd-per-mwh"], {"type": click.FloatRange(0, 10_000),
@@ -79,7 +80,10 @@ def _wish_options(command: Callable[..., None]) -> Callable[..., None]:
          "help": "Power of the facility over power of its IT; 1.25 unless given."}),
     ]  # fmt: skip
     for names, settings in reversed(options):
-        shown = settings.get("default") is not None
+        default = settings.get("default")
+        shown = default is not None
+        if isinstance(default, float) and default.is_integer():
+            settings["default"] = int(default)  # the help says 1024, not 1024.0
         command = click.option(*names, show_default=shown, **settings)(command)
     return command
 
@@ -121,7 +125,7 @@ def command(
     """
     try:
         if png is not None:
-            require_matplotlib()
+            figure_type()
         predictor = predictor_with(calibration)
         if cloud is None:
             wish = Wish(model=model, **{k: v for k, v in wished.items() if v is not None})

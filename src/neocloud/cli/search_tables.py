@@ -53,7 +53,7 @@ def _rows(front: Front, p: FrontPoint) -> list[list[str]]:
     figures = [
         f"{p.tokens_per_s_per_user:.1f}", f"{p.tokens_per_s_per_accelerator:,.0f}",
         f"{p.ttft_ms_at_percentile:,.0f}", f"{p.tpot_ms_at_percentile:.1f}",
-        significant(p.cost_per_mtok), significant(p.power_cost_per_mtok, 2),
+        significant(p.cost_per_mtok), f"{p.power_cost_per_mtok / p.cost_per_mtok:.1%}",
         significant(p.joules_per_token),
     ]  # fmt: skip
     if p.prefill is None:

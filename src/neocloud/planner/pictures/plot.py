@@ -27,12 +27,17 @@ class MissingMatplotlibError(RuntimeError):
         super().__init__("A picture needs matplotlib: pip install 'neocloud[plot]'")
 
 
-def require_matplotlib() -> None:
-    """Raise `MissingMatplotlibError` where the extra `plot` is not installed."""
+def figure_type() -> Any:
+    """The figure of matplotlib; a verb asks for it before it does what the picture would show.
+
+    Raises:
+        MissingMatplotlibError: the extra `plot` is not installed.
+    """
     try:
-        import matplotlib.figure  # noqa: F401
+        from matplotlib.figure import Figure
     except ImportError:
         raise MissingMatplotlibError from None
+    return Figure
 
 
 def draw_front(front: Front, path: Path) -> None:
@@ -41,11 +46,9 @@ def draw_front(front: Front, path: Path) -> None:
     Raises:
         MissingMatplotlibError: the extra `plot` is not installed.
         OSError: nothing can be written there.
+        ValueError: another ending.
     """
-    require_matplotlib()
-    from matplotlib.figure import Figure
-
-    figure: Any = Figure(figsize=(12.5, 6.3), layout="constrained")
+    figure = figure_type()(figsize=(12.5, 6.3), layout="constrained")
     axes = figure.subplots(1, 2)
     for axis, measure in zip(axes, measures(front), strict=True):
         _panel(axis, front, measure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,10 +11,14 @@ from neocloud.planner.search.front import Front, FrontPoint, FrontStation
 
 
 def label(front: Front, place: str) -> str:
-    """The kind of accelerator of a place, and the place where several have that kind."""
-    kinds = Counter(p.accelerator for p in front.prices)
+    """The kind of accelerator of a place, and where it stands if several places have that kind."""
     kind = next(p.accelerator for p in front.prices if p.place == place)
-    return kind if kinds[kind] == 1 else f"{kind} at {place}"
+    alike = [p.place for p in front.prices if p.accelerator == kind]
+    if len(alike) == 1:
+        return kind
+    site = place.partition("/")[0]
+    alone = sum(other.partition("/")[0] == site for other in alike) == 1
+    return f"{kind} at {site if alone else place}"
 
 
 def layout(c: Configuration) -> str:
@@ -98,20 +101,23 @@ def summed_up(front: Front) -> Iterator[str]:
         if p.place not in on_front and p.place not in front.hopeless
     ]
     if beaten:
-        yield f"Beaten everywhere by another accelerator: {', '.join(beaten)}."
+        yield f"Beaten everywhere by others: {', '.join(beaten)}."
     for place, reason in front.hopeless.items():
         yield f"Not served by {label(front, place)}: {reason}."
     for reason, keys in _by_reason(front.skipped).items():
         yield f"Not looked at: {', '.join(keys)}: {reason.removesuffix('.')}."
     cost = ", ".join(f"{label(front, p.place)} {p.per_accelerator_hour:.3g}" for p in front.prices)
     yield f"An hour of an accelerator, {front.currency}, capital and operations: {cost}."
-    first = front.prices[0] if front.prices else None
-    if first is not None and all(
-        (p.per_kwh, p.pue) == (first.per_kwh, first.pue) for p in front.prices
-    ):
-        yield (
-            f"Power at {first.per_kwh * 1e3:.4g} {front.currency}/MWh and a PUE of {first.pue:g}."
+    power = {
+        p.place.partition("/")[0]: (
+            f"{p.per_kwh * 1e3:.4g} {front.currency}/MWh and a PUE of {p.pue:g}"
         )
+        for p in front.prices
+    }
+    if len(set(power.values())) == 1:
+        yield f"Power at {next(iter(power.values()))}."
+    elif power:
+        yield f"Power: {'; '.join(f'{site} at {at}' for site, at in power.items())}."
     yield sure(front.confidence)
 
 
