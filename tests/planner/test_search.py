@@ -44,7 +44,7 @@ def question(**changes) -> Question:
     return Question(**(asked | changes))
 
 
-def measures(c: Candidate) -> tuple[float, float, float, float]:
+def measures(c: Candidate) -> tuple[float, ...]:
     each = 1.0 / c.requests_per_s
     return (c.accelerators * each, c.full_watts * each, float(c.accelerators), -c.max_rtt_ms)
 

@@ -153,7 +153,7 @@ def _with_file(
     if key and len(cloud.tenants) > 1:
         raise Failure(f"{_KEY} is for a single tenant; make keys with `neocloud key create`")
     return Settings(
-        rules=rules_of_cloud(cloud, catalog, price_list(cloud).version),
+        rules=rules_of_cloud(cloud, catalog, price_list(cloud).version, plan.rented),
         plan=plan,
         emulation=Emulation(cloud_path=cloud_file, plan_path=path) if emulated else None,
         endpoints=endpoints,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from neocloud.catalog import Catalog
+from neocloud.planner import Rented
 from neocloud.spec import Cloud
 
 DEFAULT_TENANT = "default"
@@ -44,14 +45,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     price_version: str = ""
 
 
-def rules_of_cloud(cloud: Cloud, catalog: Catalog, price_version: str) -> Rules:
-    """Rules that the file states."""
+def rules_of_cloud(
+    cloud: Cloud, catalog: Catalog, price_version: str, rented: Iterable[Rented] = ()
+) -> Rules:
+    """Rules that the file states; `rented` are the plan's places beside the file's sites."""
+    places = {key: site.metro for key, site in cloud.sites.items()}
+    places |= {place.site: place.metro for place in rented}
 
     def round_trips(metro: str) -> dict[str, float] | None:
         if metro not in catalog.metros:
             return None
+        last_mile = cloud.network.last_mile_ms
         return {
-            key: catalog.round_trip(metro, site.metro).ms / 1e3 for key, site in cloud.sites.items()
+            key: (catalog.round_trip(metro, place).ms + last_mile) / 1e3
+            for key, place in places.items()
         }
 
     first = next(iter(cloud.sites.values()))

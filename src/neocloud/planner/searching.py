@@ -11,7 +11,7 @@ import numpy as np
 from neocloud.perf import Predictor
 from neocloud.planner import rates
 from neocloud.planner.demand import DemandClass
-from neocloud.planner.hosts import Host
+from neocloud.planner.hosts import EMULATED, Host
 from neocloud.planner.lengths import Lengths
 from neocloud.planner.progress import Progress
 from neocloud.planner.search.candidates import Candidate, Counts
@@ -56,13 +56,17 @@ class Searched:
 
 
 def grid_of(cloud: Cloud, model: Model, host: Host) -> Grid:
-    """The grid that the file asks for, as far as the host allows it."""
+    """The grid that the file asks for, as far as the host allows it.
+
+    The emulated engine is one scheduler: it has one rank, and works on prompts itself.
+    """
     p = cloud.planning
+    one_rank = host.kind == EMULATED
     apart = DISAGGREGATED in p.serving and host.hands_over(host)
     return Grid(
         tp=tuple(tp for tp in p.tp if tp <= host.span),
-        attention_dp=p.attention_dp,
-        pp=p.pp,
+        attention_dp=(1,) if one_rank else p.attention_dp,
+        pp=(1,) if one_rank else p.pp,
         precisions=model.precisions,
         kv_precisions=model.kv_precisions,
         drafts=p.drafts,

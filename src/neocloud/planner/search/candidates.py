@@ -81,15 +81,29 @@ class Candidate:
         """Power of a replica at full load."""
         return self.curve[-1].watts
 
-    def measures(self, reach_ms: float) -> tuple[float, float, float, float]:
-        """What candidates of a pool are compared by for users up to `reach_ms`; less is better."""
+    def measures(self, reach_ms: float) -> tuple[float, ...]:
+        """What candidates of the same pools are compared by for users up to `reach_ms`.
+
+        Less is better; accelerators of two kinds count apart.
+        """
         each = 1.0 / self.requests_per_s
-        size = float(self.accelerators)
-        return size * each, self.full_watts * each, size, -reach_ms
+        other = self.prefill
+        apart = other is not None and other.configuration.accelerator != (
+            self.configuration.accelerator
+        )
+        elsewhere = other.accelerators if apart and other is not None else 0
+        size = self.accelerators
+        return (
+            (size - elsewhere) * each,
+            elsewhere * each,
+            self.full_watts * each,
+            float(size),
+            -reach_ms,
+        )
 
 
 def best_of(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Candidates of one pool that no other beats or equals in every way."""
+    """Candidates of the same pools that no other beats or equals in every way."""
     if not candidates:
         return ()
     kept = undominated(np.array([c.measures(c.max_rtt_ms) for c in candidates]))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.perf import Steady, memory, scaled, step_numbers, together
-from neocloud.planner.search.candidates import CURVE, Candidate, Counts, Station, curve_of
+from neocloud.planner.search.candidates import CURVE, Candidate, Counts, Station, best_of, curve_of
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.grid import COARSE, FINE, limited
 from neocloud.planner.search.states import DIP, States, in_time
@@ -55,9 +55,11 @@ def disaggregated(
 
     Accelerators of both count apart, as if they stood in two pools.
     """
-    counts = Counts(examined=prefills.rate.size, no_room=int((~prefills.fits).sum()))
-    if not len(decoders) or not len(prefills.configurations):
-        return (), counts
+    fits = int(prefills.fits.sum())
+    size = prefills.rate.size
+    hopeless = Counts(examined=size, no_room=size - fits, too_slow=fits)
+    if not len(decoders) or not fits:
+        return (), hopeless
     found: list[_Pairs] = []
     for rtt in sorted(set(rtts_ms)):
         for d in range(len(decoders)):
@@ -65,7 +67,7 @@ def disaggregated(
             if pairs is not None:
                 found.append(pairs)
     if not found:
-        return (), counts + Counts(too_slow=int(prefills.fits.sum()))
+        return (), hopeless
     joined = _joined(found)
     kept = joined.take(undominated(joined.measures))
     candidates: dict[tuple[object, ...], Candidate] = {}
@@ -74,11 +76,15 @@ def disaggregated(
         if whole is not None:
             key = (whole.decode, whole.prefill, whole.max_rtt_ms)
             candidates[key] = whole
+    best = best_of(tuple(candidates.values()))
     looked = len(joined.decoder)
-    counts = counts + Counts(
-        examined=looked, dominated=looked - len(candidates), kept=len(candidates)
+    counts = Counts(
+        examined=size + looked,
+        no_room=size - fits,
+        dominated=fits + looked - len(best),
+        kept=len(best),
     )
-    return tuple(candidates.values()), counts
+    return best, counts
 
 
 def _with(prefills: Prefills, decoders: Decoders, d: int, rtt_ms: float) -> _Pairs | None:

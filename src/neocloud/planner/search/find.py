@@ -78,12 +78,15 @@ def _with_workers_apart(found: Found) -> Found:
     decoding = Counts(
         examined=decoders.examined,
         no_room=decoders.no_room,
-        dominated=decoders.examined - decoders.no_room - len(decoders),
+        dominated=decoders.examined - decoders.no_room,
     )
+    candidates = best_of((*found.candidates, *apart))
+    lost = len(found.candidates) + len(apart) - len(candidates)
+    beaten = Counts(dominated=lost, kept=-lost)
     return replace(
         found,
-        candidates=best_of((*found.candidates, *apart)),
-        counts=found.counts + counts + decoding,
+        candidates=candidates,
+        counts=found.counts + counts + decoding + beaten,
         nearest="" if apart else found.nearest,
         prefills=prefills,
         decoders=decoders,

@@ -17,6 +17,7 @@ from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.find import Found
 from neocloud.planner.search.grid import limited
 from neocloud.planner.search.question import Question
+from neocloud.planner.search.states import States
 from neocloud.spec import Objective
 
 SCHEMA = "neocloud.front/1"
@@ -131,11 +132,40 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """One accelerator's search, and what it costs there."""
+    """One accelerator's search, and what it costs there.
+
+    Attributes:
+        question: what was asked.
+        found: what was found; its grid and its candidates are what the front is made of.
+        price: of the accelerators.
+        most: accelerators of a replica, all its workers; a candidate with more is left out.
+    """
 
     question: Question
     found: Found
     price: Priced
+    most: int
+
+    @property
+    def coarse(self) -> States | None:
+        """The grid's states, where engines that work on prompts and answers count."""
+        return self.found.coarse if self.question.grid.aggregated else None
+
+    @property
+    def curves(self) -> tuple[tuple[Candidate, OperatingPoint], ...]:
+        """Candidates at all loads but none: about the objective they lie closer than the grid."""
+        return tuple(
+            (c, at)
+            for c in self.found.candidates
+            if c.accelerators <= self.most
+            for at in c.curve
+            if at.requests_per_s > 0.0
+        )
+
+    @property
+    def room(self) -> int:
+        """Points that there is room for."""
+        return len(self.curves) + (0 if self.coarse is None else int(self.coarse.fits.sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +221,7 @@ class _Looked:
             return _point(self.searching, _station(candidate.decode), prefill, at)
         s = self.searching
         row, column = int(self.row[place]), int(self.column[place])
-        coarse, run = s.found.coarse, s.found.runs[row]
+        coarse, run = s.coarse, s.found.runs[row]
         assert coarse is not None
         limit = int(coarse.limit[row, column])
         configuration = limited(run.configuration, s.question.grid.batch[limit])
@@ -225,7 +255,7 @@ def front_points(searched: Sequence[Searching]) -> Pareto:
     points.sort(key=lambda p: (-p.tokens_per_s_per_user, p.cost_per_mtok))
     met = [p for p in (one.cheapest() for one in looked) if p is not None]
     no_room = sum(s.found.counts.no_room for s in searched)
-    room = sum(_with_room(s) for s in searched)
+    room = sum(s.room for s in searched)
     return Pareto(
         points=tuple(points),
         cheapest=tuple(sorted(met, key=lambda p: p.cost_per_mtok)),
@@ -236,20 +266,10 @@ def front_points(searched: Sequence[Searching]) -> Pareto:
     )
 
 
-def _curves(s: Searching) -> tuple[tuple[Candidate, OperatingPoint], ...]:
-    """Candidates at all loads but none: their operating points lie closer than the grid does."""
-    return tuple((c, at) for c in s.found.candidates for at in c.curve if at.requests_per_s > 0.0)
-
-
-def _with_room(s: Searching) -> int:
-    coarse = s.found.coarse
-    return len(_curves(s)) + (0 if coarse is None else int(coarse.fits.sum()))
-
-
 def _looked(s: Searching) -> _Looked:
     """All points of a search that none of the same search beats."""
-    curves = _curves(s)
-    coarse = s.found.coarse
+    curves = s.curves
+    coarse = s.coarse
     row, column = (np.zeros(0, np.int64),) * 2 if coarse is None else np.nonzero(coarse.fits)
     parts = [np.zeros((0, _MISSES + 1))]
     if coarse is not None:
