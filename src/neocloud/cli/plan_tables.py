@@ -69,12 +69,12 @@ def _placements(plan: Plan) -> None:
             f"{plan.cloud}: how models run",
             [
                 ("", ""), ("model", ""), ("accelerator", ""), ("each", _RIGHT),
-                ("req/s", _RIGHT), ("how", ""),
+                ("req/s", _RIGHT), ("9 of 10 within", ""), ("how", ""),
             ],
             [
                 [
                     _letter(place), *kind[:2], str(first[kind].accelerators_per_replica),
-                    significant(first[kind].max_requests_per_s), kind[2],
+                    significant(first[kind].max_requests_per_s), _sure(first[kind]), kind[2],
                 ]
                 for place, kind in enumerate(kinds)
             ],
@@ -97,6 +97,14 @@ def _placements(plan: Plan) -> None:
             ],
         )
     )  # fmt: skip
+
+
+def _sure(p: Placement) -> str:
+    """Where nine of ten measured rates lie against the prediction."""
+    if p.certainty is None:
+        return ""
+    interval = p.certainty.throughput
+    return f"{interval.low_90 - 1.0:+.0%} to {interval.high_90 - 1.0:+.0%}"
 
 
 def _letter(place: int) -> str:

@@ -62,7 +62,7 @@ def _wish_options(command: Callable[..., None]) -> Callable[..., None]:
         (["--confidence"], {"type": click.FloatRange(0.5, 0.95), "default": usual.confidence,
          "help": "Quantile of the prediction: at 0.8 four of five replicas are as fast."}),
         (["--max-accelerators"], {"type": _DEGREE, "default": usual.max_accelerators,
-         "help": "Accelerators of one replica at most."}),
+         "help": "Accelerators of one replica at most, all its workers."}),
         (["--tp"], {"type": _DEGREE, "multiple": True,
          "help": "Tensor parallelism to look at; again for more; the cloud file's default unless "
          "given."}),

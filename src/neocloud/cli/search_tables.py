@@ -7,7 +7,7 @@ import click
 from neocloud.cli.tables import console, significant, table
 from neocloud.perf import Configuration
 from neocloud.planner.pictures.words import asked, label, layout, precision, spread_out, summed_up
-from neocloud.planner.search.front import Front, FrontPoint, FrontStation
+from neocloud.planner.search.front import Front, FrontPoint
 
 _MOST = 20
 """Rows of the front."""
@@ -28,7 +28,7 @@ def show_front(front: Front) -> None:
     click.echo(
         f"* cheapest within the objective; + holds it. Layout: tensor (tp), attention's data (dp) "
         f"and expert parallelism (ep), stages (pp). tok/s a user: output; each: in and out, an "
-        f"accelerator. ttft, tpot: ms at p{front.percentile:g} without the network. cost: "
+        f"accelerator. 3x8: workers times accelerators, where prefill is apart. ttft, tpot: ms at p{front.percentile:g} without the network. cost: "
         f"{front.currency} per million tokens, in and out alike. J: joules a token."
     )
     for line in summed_up(front):
@@ -54,20 +54,19 @@ def _rows(front: Front, p: FrontPoint) -> list[list[str]]:
         f"{p.tokens_per_s_per_user:.1f}", f"{p.tokens_per_s_per_accelerator:,.0f}",
         f"{p.ttft_ms_at_percentile:,.0f}", f"{p.tpot_ms_at_percentile:.1f}",
         significant(p.cost_per_mtok), f"{p.power_cost_per_mtok / p.cost_per_mtok:.1%}",
-        significant(p.joules_per_token),
+        significant(p.joules_per_token, 2),
     ]  # fmt: skip
+    where = label(front, p.place)
     if p.prefill is None:
-        head = f"{mark} {p.accelerators} {label(front, p.place)}"
-        return [[head, *_how(p.decode.configuration), *figures]]
+        return [[f"{mark} {p.accelerators} {where}", *_how(p.decode.configuration), *figures]]
+    pre, out = p.prefill.configuration, p.decode.configuration
+    other = "" if p.prefill.accelerator == p.decode.accelerator else f" {p.decode.accelerator}"
+    first = where if not other else p.prefill.accelerator
     none = [""] * len(figures)
     return [
-        [f"{mark} {_workers(p.prefill, 'prefill')}", *_how(p.prefill.configuration), *none],
-        [f"  + {_workers(p.decode, 'decode')}", *_how(p.decode.configuration), *figures],
+        [f"{mark} {p.prefill.workers}x{pre.accelerators} {first} prefill", *_how(pre), *none],
+        [f"  + {p.decode.workers}x{out.accelerators}{other} decode", *_how(out), *figures],
     ]
-
-
-def _workers(s: FrontStation, does: str) -> str:
-    return f"{s.workers} x {does}, {s.configuration.accelerators} {s.accelerator}"
 
 
 def _how(c: Configuration) -> list[str]:

@@ -1,7 +1,9 @@
 """Memory, time and energy of an engine's step; the steady throughput and latency that follow."""
 
+from neocloud.perf.certainty import Certainty, certainty
 from neocloud.perf.checks import ConfigurationError
 from neocloud.perf.correction import (
+    CLOSED,
     DISAGGREGATED,
     Situation,
     Slower,
@@ -41,9 +43,11 @@ from neocloud.perf.steady import at_batch
 from neocloud.perf.table import StepTable, step_table, table_of
 
 __all__ = [
+    "CLOSED",
     "DISAGGREGATED",
     "Calibration",
     "CalibrationFileError",
+    "Certainty",
     "Configuration",
     "ConfigurationError",
     "Correction",
@@ -67,6 +71,7 @@ __all__ = [
     "StepTableData",
     "StepTerms",
     "at_batch",
+    "certainty",
     "correction_of",
     "corrections_of",
     "decoding",

@@ -165,9 +165,7 @@ def slower_by(
     used = predictor or shipped()
     if used.bands is None:
         raise ValueError("how far off this predictor is was never judged: it has no bands")
-    explained = np.zeros(len(asked))
-    if used.learned is not None:
-        explained = used.learned.explained([_features(a, in_flight, used) for a in asked])
+    explained = explained_of(asked, in_flight, used)
     modes = np.array([a.mode for a in asked], dtype=np.str_)
     step, first = np.ones(len(asked)), np.ones(len(asked))
     for mode in sorted(set(modes.tolist())):
@@ -175,6 +173,15 @@ def slower_by(
         step[some] = used.bands.band("tpot", mode).factor(explained[some], confidence)
         first[some] = used.bands.band("ttft", mode).factor(explained[some], confidence)
     return Slower(step=step, first=first)
+
+
+def explained_of(
+    asked: Sequence[Situation], in_flight: float, predictor: Predictor
+) -> NDArray[np.float64]:
+    """Share of the physics' variance that measured neighbours explain, of each; 0 far from all."""
+    if predictor.learned is None:
+        return np.zeros(len(asked))
+    return predictor.learned.explained([_features(a, in_flight, predictor) for a in asked])
 
 
 def scaled(numbers: StepNumbers, step: Any) -> StepNumbers:

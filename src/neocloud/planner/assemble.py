@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.catalog import Catalog
-from neocloud.perf import Predictor
+from neocloud.perf import (
+    CLOSED,
+    DISAGGREGATED,
+    Certainty,
+    Predictor,
+    Situation,
+    certainty,
+    layer_of,
+)
 from neocloud.planner.binding import binding
 from neocloud.planner.costs import CostByTier
 from neocloud.planner.flags import Launch, Role, launch_of
@@ -199,6 +207,7 @@ def _placement(
         requests_per_s_by_hour=tuple(served.tolist()),
         kv_tokens=candidate.decode.memory.replica_kv_tokens,
         max_rtt_ms=candidate.max_rtt_ms,
+        certainty=_certainty(ground, way),
         curve=candidate.curve,
         rates=Rates(
             capital_per_accelerator_hour=host.capital,
@@ -210,6 +219,23 @@ def _placement(
         pue=host.pue,
         cost_per_hour=CostByTier(),
     )
+
+
+def _certainty(ground: Ground, way: Way) -> Certainty | None:
+    model = ground.cloud.models[way.option.model]
+    host, candidate = way.host, way.candidate
+    load = ground.lengths[way.option.model].load(model.objective.percentile)
+    apart = candidate.prefill is not None
+    asked = Situation(
+        model.architecture,
+        host.accelerator,
+        candidate.configuration,
+        load,
+        DISAGGREGATED if apart else CLOSED,
+        layer_of(host.accelerator, host.engine, ground.predictor) if apart else "",
+    )
+    in_flight = candidate.curve[-1].decode_batch / candidate.accelerators
+    return certainty(asked, in_flight, ground.predictor)
 
 
 def _engine(ground: Ground, way: Way, host: Host, station: Station, role: Role) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from neocloud.perf import Calibration, Configuration
+from neocloud.perf import Calibration, Certainty, Configuration
 from neocloud.planner.answers import Answers
 from neocloud.planner.costs import CostByTier
 from neocloud.planner.flags import NodeCommand
@@ -99,6 +99,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens that the KV cache of one replica holds."""
     max_rtt_ms: float
     """Users farther away than this would see their first token too late at full load."""
+    certainty: Certainty | None = None
+    """How far off its configuration's predictions may be; None where that was never judged."""
     curve: tuple[OperatingPoint, ...]
     """From idle (first) to what one replica takes within the objective (last), by load."""
     rates: Rates
