@@ -144,15 +144,18 @@ sites:
     metro: washington
     power: [{usd_per_mwh: 80}]
     pools:
-      - {accelerator: h200-sxm, nodes: 4, engine: sglang}
-      - {accelerator: b200-sxm, nodes: 4, engine: sglang}
+      - {accelerator: h200-sxm, nodes: 12, engine: sglang}
+      - {accelerator: b200-sxm, nodes: 12, engine: sglang}
 models:
   r1:
     config: deepseek-ai/DeepSeek-R1
     objective: {ttft_ms: 3000, tpot_ms: 25}
     price_per_mtok: {input: 0.5, output: 2}
 demand:
-  - {model: r1, metros: [new-york], requests_per_s: 25, lengths: {input_tokens: 4000, output_tokens: 500}}
+  - model: r1
+    metros: [new-york]
+    requests_per_s: 25
+    lengths: {input_tokens: 4000, output_tokens: 500}
 """
 
 
@@ -170,7 +173,7 @@ def test_a_plan_places_both_kinds_of_workers():
     for pool in ("h200-sxm", "b200-sxm"):
         used = sum(p.replicas * p.held().get(pool, 0) for p in plan.placements)
         free = sum(u.accelerators for u in plan.unallocated if u.pool == pool)
-        assert used + free == 32
+        assert used + free == 96
     one = make_plan(
         read(changed(CLOUD, ("name: apart", "name: apart\nplanning: {serving: [aggregated]}"))),
         CATALOG,
@@ -180,7 +183,5 @@ def test_a_plan_places_both_kinds_of_workers():
 
 
 def test_emulated_pools_run_both_on_the_same_workers():
-    plan = make_plan(
-        read(CLOUD.replace("sglang", "emulated").replace("nodes: 4", "nodes: 12")), CATALOG
-    )
+    plan = make_plan(read(CLOUD.replace("sglang", "emulated")), CATALOG)
     assert all(p.prefill is None for p in plan.placements)
