@@ -66,11 +66,11 @@ def test_it_shows_the_cheapest_first_and_where_figures_are_from(tmp_path: Path) 
     done = neocloud(tmp_path, "search", LLAMA, *QUICK, "--accelerator", "mi300x")
     assert (done.returncode, done.stderr) == (0, "")
     first = next(line for line in done.stdout.splitlines() if line.lstrip().startswith("* "))
-    assert re.match(r" *\* 1 (h100-sxm|mi300x) +tp 1 bf16 +0/\d+/\d+", first)
+    assert re.match(r" *\* 1 (h100-sxm|mi300x) +tp1 bf16 +0/\d+/\d+", first)
     assert done.stdout.index("Cheapest within the objective, by accelerator") < done.stdout.index(
         "The front: what no other way to run it beats"
     )
-    assert len(re.findall(r"^  [*+ ] \d+ (?:h100-sxm|mi300x) ", done.stdout, re.MULTILINE)) <= 22
+    assert len(re.findall(r"^  [*+ ] [\dx]+ (?:h100-sxm|mi300x) ", done.stdout, re.MULTILINE)) <= 22
     for part in ("points (configurations at batches)", "have no room", "USD/MWh", "predictions"):
         assert part in done.stdout
     # A table that fits the terminal has nothing cut off.
@@ -128,8 +128,8 @@ def test_workers_apart_take_two_rows(tmp_path: Path, capsys: pytest.CaptureFixtu
     )
     show_front(replace(front, points=(apart,), cheapest=(apart,)))
     shown = capsys.readouterr().out
-    assert re.search(r"\* 2 x prefill, 1 h100-sxm +tp 1 bf16 +0/\d+/\d+ *\n", shown)
-    assert re.search(r"\+ 3 x decode, 1 h100-sxm +tp 1 bf16 +0/\d+/\d+ +\d", shown)
+    assert re.search(r"\* 2x1 h100-sxm prefill +tp1 bf16 +0/\d+/\d+ *\n", shown)
+    assert re.search(r"\+ 3x1 decode +tp1 bf16 +0/\d+/\d+ +\d", shown)
 
 
 def test_pictures_are_written(tmp_path: Path) -> None:

@@ -136,6 +136,32 @@ models:
     assert {p.place for p in theirs if p.meets_objective} == {"oslo/h100-sxm"}
 
 
+def test_workers_apart_come_in_where_the_file_wants_them() -> None:
+    apart = front(SMALL.replace("serving: [aggregated]", "serving: [disaggregated]"))
+    assert apart.points
+    assert all(p.prefill is not None for p in apart.points)
+    for p in apart.points:
+        assert p.prefill is not None
+        assert p.accelerators == p.decode.accelerators + p.prefill.accelerators
+    both = front(SMALL.replace(", serving: [aggregated]", ""))
+    assert {p.prefill is None for p in both.points} == {True, False}
+    assert both.cheapest[0].cost_per_mtok <= min(
+        apart.cheapest[0].cost_per_mtok, front().cheapest[0].cost_per_mtok
+    )
+
+
+def test_no_replica_is_larger_than_asked_with_all_its_workers() -> None:
+    def largest(most: int) -> int:
+        wish = Wish(model="openai/gpt-oss-20b", max_accelerators=most, tp=(1, 2), pp=(1,))
+        cloud, asked = standalone(wish, ("h100-sxm",), CATALOG)
+        return max(p.accelerators for p in front_of(asked, cloud, CATALOG, PREDICTOR).points)
+
+    assert 3 < largest(8) <= 8
+    assert largest(3) <= 3
+    text = SMALL.replace(", serving: [aggregated]", "")
+    assert max(p.accelerators for p in front(text).points) <= 8  # what its pools hold
+
+
 def test_a_model_too_large_is_hopeless() -> None:
     wish = Wish(model="meta-llama/Meta-Llama-3.1-405B", max_accelerators=1)
     cloud, asked = standalone(wish, ("h100-sxm",), CATALOG)

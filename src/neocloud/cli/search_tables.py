@@ -26,10 +26,11 @@ def show_front(front: Front) -> None:
         told = f"{len(some)} of its {told}; --json, --html for all"
     _show(front, f"The front: what no other way to run it beats ({told})", some)
     click.echo(
-        f"* cheapest within the objective; + holds it. Layout: tensor (tp), attention's data (dp) "
-        f"and expert parallelism (ep), stages (pp). tok/s a user: output; each: in and out, an "
-        f"accelerator. 3x8: workers times accelerators, where prefill is apart. ttft, tpot: ms at p{front.percentile:g} without the network. cost: "
-        f"{front.currency} per million tokens, in and out alike. J: joules a token."
+        "* cheapest within the objective; + holds it. 3x8: workers times accelerators. Layout: "
+        "tensor (tp), attention's data (dp) and expert parallelism (ep), stages (pp). tok/s a "
+        "user: output; each: in and out, an accelerator. ttft, tpot: ms at "
+        f"p{front.percentile:g} without the network. cost: {front.currency} per million tokens, "
+        "in and out alike. J: joules a token."
     )
     for line in summed_up(front):
         click.echo(line)

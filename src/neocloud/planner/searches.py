@@ -32,6 +32,7 @@ class Asked:
         load: its requests.
         rtts_ms: round trip to the nearest users by site; none means that the network is left out.
         accelerators: keys to look at; empty for all that stand in the cloud.
+        most: accelerators of a replica, all its workers; None for as many as its pool holds.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Asked:
     load: Load
     rtts_ms: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     accelerators: tuple[str, ...] = ()
+    most: int | None = None
 
 
 def asked_of(cloud: Cloud, catalog: Catalog, model: str, accelerators: Sequence[str] = ()) -> Asked:
@@ -94,15 +96,16 @@ def front_of(
             skipped[place] = f"none of its accelerators stand there on {cloud.planning.day}"
             continue
         progress(f"searching {asked.name} on {host.accelerator.key}", done / len(hosts))
-        question = _question(asked, cloud, host, predictor)
+        most = host.accelerators if asked.most is None else min(asked.most, host.accelerators)
+        question = _question(asked, cloud, host, most, predictor)
         kind = (host.likeness, question.grid, question.rtts_ms)
         if kind not in found:
             found[kind] = (question, search(question))
         question, own = found[kind]
         price = _price(asked, cloud, seen, host)
-        if own.coarse is None or not own.coarse.fits.any():
+        searched.append(Searching(question, own, price, most))
+        if not searched[-1].room:
             hopeless[place] = own.nearest
-        searched.append(Searching(question, own, price))
     made = front_points(searched)
     objective = cloud.models[asked.model].objective
     return Front(
@@ -155,17 +158,16 @@ def priced_accelerators(
     return tuple(kept), left
 
 
-def _question(asked: Asked, cloud: Cloud, host: Host, predictor: Predictor) -> Question:
+def _question(asked: Asked, cloud: Cloud, host: Host, most: int, predictor: Predictor) -> Question:
     model = cloud.models[asked.model]
     grid = grid_of(cloud, model, host)
-    most = min(grid.most_accelerators, host.accelerators)
     return Question(
         architecture=model.architecture,
         accelerator=host.accelerator,
         engine=host.engine,
         load=asked.load,
         objective=model.objective,
-        grid=replace(grid, most_accelerators=most),
+        grid=replace(grid, most_accelerators=min(grid.most_accelerators, most)),
         rtts_ms=(asked.rtts_ms.get(host.site, 0.0),),
         confidence=cloud.planning.confidence,
         predictor=predictor,

@@ -93,7 +93,7 @@ def standalone(
         raise WishError(told) from None
     objective = cloud.models[_MODEL].objective
     load = lengths_of(cloud, catalog, _MODEL).load(objective.percentile)
-    return cloud, Asked(model=_MODEL, name=wish.model, load=load)
+    return cloud, Asked(model=_MODEL, name=wish.model, load=load, most=wish.max_accelerators)
 
 
 def cloud_text(wish: Wish, accelerators: Sequence[str], catalog: Catalog) -> str:

@@ -22,13 +22,13 @@ def label(front: Front, place: str) -> str:
 
 
 def layout(c: Configuration) -> str:
-    """Parallelism; what is 1 is left out, so that `tp 1` says that nothing is split."""
+    """Parallelism; what is 1 is left out, so that `tp1` says that nothing is split."""
     parts = [
-        f"{name} {degree}"
+        f"{name}{degree}"
         for name, degree in (("tp", c.tp), ("dp", c.attention_dp), ("pp", c.pp), ("ep", c.ep))
         if degree > 1
     ]
-    return " ".join(parts) or "tp 1"
+    return " ".join(parts) or "tp1"
 
 
 def precision(c: Configuration) -> str:
