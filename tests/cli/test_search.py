@@ -180,7 +180,7 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path: Path) -> None:
         (("meta-llama/Meta-Lama-3.1-8B",), ["no model", "nearest: ", LLAMA, "config.json"]),
         ((LLAMA, "--accelerator", "h100"), ["no accelerator 'h100'", "h100-sxm"]),
         ((LLAMA, "--accelerator", "tpu-v6e"), ["cannot be predicted", "tpu-v6e"]),
-        ((LLAMA, "--accelerator", "l4"), ["l4", "capex_usd"]),
+        ((LLAMA, "--accelerator", "rtx-a6000"), ["rtx-a6000", "capex_usd"]),
         ((LLAMA, *QUICK, "--precision", "fp7"), ["'fp7' cannot be served", "fp8"]),
         ((LLAMA, *QUICK, "--lengths", "azure-cov"), ["azure-cov", "azure-conv"]),
         ((LLAMA, *QUICK, "--png", "no/where.png"), ["no/where.png", "No such file", "--png"]),

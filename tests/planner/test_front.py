@@ -206,8 +206,20 @@ def test_accelerators_without_a_price_or_measurement_say_so() -> None:
     kept, left = priced_accelerators(CATALOG, PREDICTOR)
     assert {"h100-sxm", "mi300x", "b200-sxm"} <= set(kept)
     assert "no measured result" in left["tpu-v6e"]
-    assert "capex_usd" in left["l4"]
+    assert "capex_usd" in left["rtx-a6000"]
     assert set(kept) | set(left) == set(CATALOG.accelerators)
+
+
+def test_without_a_price_the_market_s_rent_stands_in() -> None:
+    """Of an L4 nobody tells a price; what providers ask for an hour of one is known."""
+    kept, _ = priced_accelerators(CATALOG, PREDICTOR, ("l4", "h100-sxm"))
+    assert kept == ("l4", "h100-sxm")
+    cloud, _ = standalone(Wish(model="openai/gpt-oss-20b"), kept, CATALOG)
+    pools = {p.accelerator: p for p in cloud.sites["here"].pools}
+    asked = CATALOG.rental_range("l4")
+    assert asked is not None
+    assert float(pools["l4"].lease_usd_per_hour) == pytest.approx(float(asked.median))
+    assert pools["h100-sxm"].lease_usd_per_hour is None
 
 
 def test_it_survives_its_own_format(small: Front) -> None:

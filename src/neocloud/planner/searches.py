@@ -147,7 +147,8 @@ def priced_accelerators(
         accelerator = catalog.accelerator(key)
         try:
             require_measured(accelerator, predictor)
-            accelerator.capex_usd.known(f"the installed price of {key}")
+            if catalog.rental_range(key) is None:
+                accelerator.capex_usd.known(f"the installed price of {key}")
             accelerator.node_power_w.known(f"the node power of {key}")
         except NoParametersError as error:
             left[key] = f"{error}"
@@ -184,4 +185,10 @@ def _price(asked: Asked, cloud: Cloud, catalog: Catalog, host: Host) -> Priced:
         per_kwh=(running or contracts)[0].price,
         pue=host.pue,
         rtt_ms=asked.rtts_ms.get(host.site, 0.0),
+        leased=_leased(cloud, host),
     )
+
+
+def _leased(cloud: Cloud, host: Host) -> bool:
+    pools = cloud.sites[host.site].pools
+    return any(p.key == host.pool and p.lease_usd_per_hour is not None for p in pools)

@@ -102,7 +102,8 @@ def cloud_text(wish: Wish, accelerators: Sequence[str], catalog: Catalog) -> str
     for key in accelerators:
         node = catalog.accelerator(key).node_accelerators
         nodes = -(-wish.max_accelerators // node)
-        pools.append({"accelerator": key, "nodes": nodes, "engine": wish.engine})
+        pool = {"accelerator": key, "nodes": nodes, "engine": wish.engine}
+        pools.append(pool | _lease(catalog, key))
     fixed = {"input_tokens": wish.input_tokens, "output_tokens": wish.output_tokens}
     model = _given(
         {
@@ -144,6 +145,17 @@ def cloud_text(wish: Wish, accelerators: Sequence[str], catalog: Catalog) -> str
         "planning": planning,
     }
     return msgspec.json.encode(whole).decode()
+
+
+def _lease(catalog: Catalog, key: str) -> dict[str, object]:
+    """Where no price of an accelerator is known, what the market asks for an hour of it.
+
+    That holds space and energy too, which are counted again: the careful side.
+    """
+    asked = catalog.rental_range(key)
+    if catalog.accelerator(key).capex_usd.value is not None or asked is None:
+        return {}
+    return {"ownership": "leased", "lease_usd_per_hour": float(asked.median)}
 
 
 def _given(fields: dict[str, object]) -> dict[str, object]:

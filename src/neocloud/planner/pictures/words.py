@@ -108,6 +108,12 @@ def summed_up(front: Front) -> Iterator[str]:
         yield f"Not looked at: {', '.join(keys)}: {reason.removesuffix('.')}."
     cost = ", ".join(f"{label(front, p.place)} {p.per_accelerator_hour:.3g}" for p in front.prices)
     yield f"An hour of an accelerator, {front.currency}, capital and operations: {cost}."
+    leased = [label(front, p.place) for p in front.prices if p.leased]
+    if leased:
+        yield (
+            f"Of these, no price but only the market's rent is known of {', '.join(leased)}: the "
+            "median over providers, space and energy on top."
+        )
     power = {
         p.place.partition("/")[0]: (
             f"{p.per_kwh * 1e3:.4g} {front.currency}/MWh and a PUE of {p.pue:g}"

@@ -88,6 +88,8 @@ class Priced(msgspec.Struct, frozen=True, kw_only=True):
     pue: float
     rtt_ms: float
     """Round trip to the nearest users; the objective includes it."""
+    leased: bool = False
+    """True where a lease stands in place of price and maintenance."""
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
