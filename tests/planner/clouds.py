@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from neocloud.catalog import load_catalog
-from neocloud.planner import Plan, make_plan
+from neocloud.planner import Ground, Plan, assemble, ground_of, make_plan, placed_on
+from neocloud.planner.setting import Placed
 from neocloud.spec import Cloud
 from neocloud.spec.load import parse_cloud
 
@@ -69,3 +70,10 @@ def replicas(plan: Plan) -> dict[str, int]:
     for p in plan.placements:
         found[p.site] = found.get(p.site, 0) + p.replicas
     return found
+
+
+def solved(text: str) -> tuple[Ground, Placed, Plan]:
+    """What a plan is made on, the answer of placement, and the plan."""
+    ground = ground_of(read(text), CATALOG)
+    placed = placed_on(ground)
+    return ground, placed, assemble(ground, placed)

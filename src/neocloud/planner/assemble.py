@@ -22,10 +22,17 @@ from neocloud.perf import (
 )
 from neocloud.planner.binding import binding
 from neocloud.planner.costs import CostByTier
+from neocloud.planner.demand import HOURS
 from neocloud.planner.flags import Launch, Role, launch_of
 from neocloud.planner.hosts import Host
 from neocloud.planner.lengths import Lengths
-from neocloud.planner.power import carbon_t_per_year, obligations, price_by_site, served_by_hour
+from neocloud.planner.power import (
+    Draw,
+    carbon_t_per_year,
+    obligations,
+    price_by_site,
+    served_by_hour,
+)
 from neocloud.planner.records import (
     Engine,
     Flow,
@@ -86,7 +93,7 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
     return Plan(
         cloud=cloud.name,
         currency=cloud.currency,
-        hours=len(kept[0].replicas_by_hour) if kept else 24,
+        hours=HOURS,
         placements=kept,
         flows=tuple(flows),
         models=tuple(
@@ -124,9 +131,11 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
 def _placements(ground: Ground, placed: Placed) -> tuple[list[Placement], list[Flow]]:
     placements: list[Placement] = []
     flows: list[Flow] = []
-    prices = price_by_site(ground.setting, placed, ground.searched.ways)
+    ways = ground.searched.ways
+    draws = [Draw(w.host.site, w.candidate.curve, w.host.pue) for w in ways]
+    prices = price_by_site(ground.setting, placed, draws)
     before: dict[tuple[str, str, str], int] = {}
-    for o, way in enumerate(ground.searched.ways):
+    for o, way in enumerate(ways):
         counts = placed.replicas[o]
         if not counts.any():
             continue
@@ -273,10 +282,15 @@ def _unallocated(ground: Ground, placements: Sequence[Placement]) -> tuple[Unall
     for host in ground.hosts:
         if host.provider:
             continue
-        used = sum(
-            p.replicas * p.held().get(host.pool, 0) for p in placements if p.site == host.site
+        by_hour = sum(
+            (
+                np.array(p.replicas_by_hour) * p.held().get(host.pool, 0)
+                for p in placements
+                if p.site == host.site
+            ),
+            np.zeros(HOURS, dtype=np.int64),
         )
-        idle = host.accelerators - used + host.spares
+        idle = host.accelerators - int(by_hour.max()) + host.spares
         if idle > 0:
             free.append(
                 Unallocated(

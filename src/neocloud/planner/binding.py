@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
+import numpy as np
+
+from neocloud.planner.demand import HOURS
 from neocloud.planner.records import Binding
-from neocloud.planner.setting import INFINITY, Placed, Setting
+from neocloud.planner.setting import INFINITY, Group, Placed, Setting
 
 
 def binding(setting: Setting, placed: Placed) -> tuple[Binding, ...]:
     """Limits with less room than the smallest replica that might stand there."""
-    peak = placed.replicas.max(axis=1) if len(setting.options) else np.zeros(0, dtype=np.int64)
     found = [
         *(_pool(setting, placed, site, pool) for site, pool in setting.accelerators),
-        *(_power(setting, peak, site) for site in setting.contracts),
+        *(_group(setting, placed, group) for group in setting.groups),
+        *(_power(setting, placed, site) for site in setting.contracts),
         _carbon(setting, placed),
     ]
     return tuple(b for b in found if b is not None)
@@ -29,8 +31,7 @@ def _pool(setting: Setting, placed: Placed, site: str, pool: str) -> Binding | N
     ]
     if not here:
         return None
-    by_hour = sum((placed.replicas[o] * held for o, held in here), np.zeros(1))
-    used = float(np.max(by_hour))
+    used = _busiest(placed, here)
     if there - used >= min(held for _, held in here):
         return None
     return Binding(
@@ -42,12 +43,37 @@ def _pool(setting: Setting, placed: Placed, site: str, pool: str) -> Binding | N
     )
 
 
-def _power(setting: Setting, peak: NDArray[np.int64], site: str) -> Binding | None:
+def _group(setting: Setting, placed: Placed, group: Group) -> Binding | None:
+    inside = [
+        (o, held)
+        for o, option in enumerate(setting.options)
+        if (held := sum(n for p, n in option.holds.items() if (option.site, p) in group.pools))
+    ]
+    if not inside:
+        return None
+    used = _busiest(placed, inside)
+    if group.accelerators - used >= min(held for _, held in inside):
+        return None
+    return Binding(
+        limit="rented",
+        where=group.name,
+        used=used,
+        available=float(group.accelerators),
+        unit="accelerators",
+    )
+
+
+def _busiest(placed: Placed, each: Sequence[tuple[int, float]]) -> float:
+    """What replicas of some options take in the hour that takes most, by what one takes."""
+    return float(np.max(sum((placed.replicas[o] * taken for o, taken in each), np.zeros(HOURS))))
+
+
+def _power(setting: Setting, placed: Placed, site: str) -> Binding | None:
     firm_kw = setting.firm_kw(site)
-    draw = [(peak[o], opt.full_kw) for o, opt in enumerate(setting.options) if opt.site == site]
+    draw = [(o, opt.full_kw) for o, opt in enumerate(setting.options) if opt.site == site]
     if firm_kw == INFINITY or not draw:
         return None
-    used = float(sum(count * kw for count, kw in draw))
+    used = _busiest(placed, draw)
     if firm_kw - used >= min(kw for _, kw in draw):
         return None
     cooled = setting.cooling_kw.get(site, INFINITY) <= firm_kw

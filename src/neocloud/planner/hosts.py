@@ -15,7 +15,8 @@ from neocloud.spec import Cloud, Pool, Site
 
 EMULATED = "emulated"
 NO_LIMIT = 100_000
-"""Accelerators that may be rented of one kind where the file sets no limit: more than are let."""
+"""Accelerators that may be rented of one kind in one place: more than are let. What the file allows
+holds over all of them together, and is a group's limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,6 @@ def rented_hosts(
         return (), ()
     hosts: list[Host] = []
     places: list[Rented] = []
-    most = rental.max_accelerators or NO_LIMIT
     per_gb = float(rental.network_usd_per_gb) * rates.exchange_rate(cloud, "USD")
     for pool in rented_pools(cloud, catalog):
         accelerator = catalog.accelerator(pool.accelerator)
@@ -138,7 +138,7 @@ def rented_hosts(
                 accelerator=accelerator,
                 span=max(accelerator.scale_up_domain, accelerator.node_accelerators),
                 kind="vllm",
-                accelerators=most,
+                accelerators=NO_LIMIT,
                 capital=pool.price_per_accelerator_hour,
                 operations=0.0,
                 network_per_gb=per_gb,

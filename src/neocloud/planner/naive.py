@@ -14,10 +14,12 @@ from neocloud.planner.assemble import Ground
 from neocloud.planner.costs import CostByTier
 from neocloud.planner.demand import HOURS, DemandClass
 from neocloud.planner.hosts import Host
+from neocloud.planner.power import bill
 from neocloud.planner.search.candidates import Candidate
 from neocloud.planner.search.find import search
 from neocloud.planner.search.grid import Grid
 from neocloud.planner.search.question import Question
+from neocloud.planner.setting import Setting
 from neocloud.planner.summary import watts_by_hour
 
 _BATCH = 256
@@ -36,13 +38,17 @@ class _Stand:
     by_hour: NDArray[np.float64]
     network_per_request: float
 
+    @property
+    def kw(self) -> NDArray[np.float64]:
+        """Power in each hour, at the meter."""
+        counts = np.full(HOURS, self.replicas)
+        return watts_by_hour(self.candidate.curve, counts, self.by_hour) / 1e3 * self.host.pue
+
     def cost_per_hour(self, kwh: float) -> CostByTier:
         c, h = self.candidate, self.host
-        counts = np.full(HOURS, self.replicas)
-        kw = float(watts_by_hour(c.curve, counts, self.by_hour).mean()) / 1e3
         held = self.replicas * c.accelerators
         return CostByTier(
-            power=kw * h.pue * kwh,
+            power=float(self.kw.mean()) * kwh,
             capital=held * h.capital,
             operations=held * h.operations,
             network=float(self.by_hour.mean()) * 3600.0 * self.network_per_request,
@@ -56,17 +62,18 @@ def naive(ground: Ground) -> Naive:
     tokens = 0.0
     for model, lengths in ground.lengths.items():
         classes = [c for c in ground.setting.classes if c.model == model]
-        own = [_stand(ground, model, host, some) for host, some in _nearest(ground, classes)]
-        if any(stand is None for stand in own):
+        nearest = _nearest(ground, classes)
+        own = [_stand(ground, model, host, some) for host, some in nearest]
+        served = sum(len(some) for _, some in nearest) == len(classes)
+        if not served or any(stand is None for stand in own):
             missed.append(model)
             continue
         stands += [stand for stand in own if stand is not None]
         rate = sum(float(c.by_hour.mean()) for c in classes)
         tokens += rate * 3600.0 * (lengths.mean_input() + lengths.mean_output())
-    total = CostByTier()
+    total, prices = CostByTier(), _prices(ground.setting, stands)
     for stand in stands:
-        contracts = ground.setting.contracts[stand.host.site]
-        total = total + stand.cost_per_hour(contracts[0].price if contracts else 0.0)
+        total = total + stand.cost_per_hour(prices[stand.host.site])
     return Naive(
         cost_per_hour=total,
         cost_per_mtok=total.total / tokens * 1e6 if tokens else 0.0,
@@ -74,6 +81,21 @@ def naive(ground: Ground) -> Naive:
         missing_accelerators=_missing(stands),
         missed=tuple(missed),
     )
+
+
+def _prices(setting: Setting, stands: Sequence[_Stand]) -> dict[str, float]:
+    """Price of a kWh at each site: its contracts in their order, the last for all that is left."""
+    prices = {}
+    for site in {s.host.site for s in stands}:
+        left: NDArray[np.float64] = sum((s.kw for s in stands if s.host.site == site), np.zeros(()))
+        kwh, given = float(left.sum()), []
+        for contract in setting.contracts[site]:
+            there = np.array([contract.kw_at(hour) for hour in range(HOURS)])
+            given.append(np.minimum(left, there))
+            left = left - given[-1]
+        given[-1] = given[-1] + left
+        prices[site] = bill(setting, site, given) / kwh
+    return prices
 
 
 def _nearest(
@@ -138,12 +160,13 @@ def _default(
                 objective=declared.objective,
                 grid=replace(grid, tp=(tp,), most_accelerators=tp),
                 rtts_ms=rtts_ms,
+                confidence=ground.cloud.planning.confidence,
                 predictor=ground.predictor,
             )
         )
         reaching = [c for c in found.candidates if c.max_rtt_ms >= rtts_ms[-1]]
         if reaching:
-            return reaching[0]
+            return max(reaching, key=lambda c: c.requests_per_s)
         tp *= 2
     return None
 

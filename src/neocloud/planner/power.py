@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.planner.demand import HOURS
-from neocloud.planner.records import Obligation
-from neocloud.planner.searching import Way
+from neocloud.planner.records import Obligation, OperatingPoint
 from neocloud.planner.setting import Placed, Setting
 from neocloud.planner.summary import watts_by_hour
 
 _NOTHING_KWH = 1e-9
 
 
-def price_by_site(setting: Setting, placed: Placed, ways: Sequence[Way]) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What an option's replicas draw: by the curve of one, times the PUE of its site."""
+
+    site: str
+    curve: tuple[OperatingPoint, ...]
+    pue: float
+
+
+def price_by_site(setting: Setting, placed: Placed, draws: Sequence[Draw]) -> dict[str, float]:
     """Price per kWh drawn, by site: contracts, peaks and carbon; 0 where energy is in the rent.
 
     Placement draws a straight line from idle to full power; what replicas draw by their curves is
     a little off it. Each contract gives its share of that, and is paid for no less than it obliges
     to. Where nothing is drawn the first contract's price stands.
+
+    Args:
+        setting: what was placed.
+        placed: the answer.
+        draws: one for each option.
     """
     prices = {}
     for site, contracts in setting.contracts.items():
@@ -29,11 +43,13 @@ def price_by_site(setting: Setting, placed: Placed, ways: Sequence[Way]) -> dict
             prices[site] = 0.0
             continue
         planned = float(sum(placed.drawn_kw[site, c].sum() for c in range(len(contracts))))
-        drawn = _drawn_kwh(placed, ways, site)
+        drawn = _drawn_kwh(placed, draws, site)
         if planned <= _NOTHING_KWH or drawn <= _NOTHING_KWH:
             prices[site] = contracts[0].price
             continue
-        prices[site] = _paid(setting, placed, site, drawn / planned) / drawn
+        scale = drawn / planned
+        kw = [placed.drawn_kw[site, c] * scale for c in range(len(contracts))]
+        prices[site] = bill(setting, site, kw) / drawn
     return prices
 
 
@@ -58,11 +74,10 @@ def carbon_t_per_year(setting: Setting, placed: Placed) -> float:
     return kg * 365.0 / 1e3
 
 
-def _paid(setting: Setting, placed: Placed, site: str, scale: float) -> float:
-    """A day's bill of a site whose contracts give `scale` times what placement drew."""
+def bill(setting: Setting, site: str, drawn_kw: Sequence[NDArray[np.float64]]) -> float:
+    """What a site pays for a day, carbon included, by what each of its contracts gives, (24,)."""
     total = 0.0
-    for c, contract in enumerate(setting.contracts[site]):
-        kw: NDArray[np.float64] = placed.drawn_kw[site, c] * scale
+    for contract, kw in zip(setting.contracts[site], drawn_kw, strict=True):
         kwh = float(kw.sum())
         total += max(kwh, contract.least_kwh) * contract.price
         total += float(kw.max()) * contract.peak_price
@@ -70,16 +85,15 @@ def _paid(setting: Setting, placed: Placed, site: str, scale: float) -> float:
     return total
 
 
-def _drawn_kwh(placed: Placed, ways: Sequence[Way], site: str) -> float:
+def _drawn_kwh(placed: Placed, draws: Sequence[Draw], site: str) -> float:
     """Energy of a day at the site's meter."""
     total = 0.0
-    for o, way in enumerate(ways):
+    for o, draw in enumerate(draws):
         counts = placed.replicas[o]
-        if way.option.site != site or not counts.any():
+        if draw.site != site or not counts.any():
             continue
-        served = served_by_hour(placed, o)
-        watts = watts_by_hour(way.candidate.curve, counts, served)
-        total += float(watts.sum()) / 1e3 * way.host.pue
+        watts = watts_by_hour(draw.curve, counts, served_by_hour(placed, o))
+        total += float(watts.sum()) / 1e3 * draw.pue
     return total
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -171,11 +172,40 @@ def _configurations(
     ground: Ground, main: Placement, model: str, tokens: float
 ) -> Iterator[RunnerUp]:
     """Other ways to run the model in the pool that serves most of it, cheapest first."""
-    host = host_at(ground.hosts, main.site, main.pool)
+    prices = _prices(ground, host_at(ground.hosts, main.site, main.pool), tokens)
+    own = _chosen(ground, main, prices)
+    others = islice(_others(ground, main, model, prices), SHOWN - 1)
+    ways = sorted([own, *others], key=_order)
+    best = ways[0].cost_per_mtok or 0.0
+    for way in ways:
+        more = (way.cost_per_mtok or 0.0) / best - 1.0 if best else 0.0
+        why = "serves" if way is own else f"{more:+.1%} against the cheapest here"
+        yield msgspec.structs.replace(way, why=why)
+
+
+def _chosen(ground: Ground, main: Placement, prices: _Prices) -> RunnerUp:
+    """What the plan runs there, at full load."""
+    full = main.curve[-1]
+    hour = sum(n * host_at(ground.hosts, main.site, pool).hour for pool, n in main.held().items())
+    power = 0.0 if main.provider else full.watts / 1e3 * main.pue * prices.kwh
+    return RunnerUp(
+        site=main.site,
+        pool=main.pool,
+        accelerators=main.accelerators_per_replica,
+        configuration=main.configuration,
+        prefill=main.prefill.configuration if main.prefill else None,
+        requests_per_s=full.requests_per_s,
+        cost_per_mtok=(hour + power) / (full.requests_per_s * 3600.0 * prices.tokens) * 1e6,
+        replicas=main.replicas,
+        why="",
+    )
+
+
+def _others(ground: Ground, main: Placement, model: str, prices: _Prices) -> Iterator[RunnerUp]:
+    """The best of each other shape that reaches as far, cheapest first."""
     found = ground.searched.found[main.site, main.pool, model]
-    if found.coarse is None or found.stacked is None:
+    if found.coarse is None or found.stacked is None or not found.question.grid.aggregated:
         return
-    prices = _prices(ground, host, tokens)
     points, _ = operating_points(found.question, found.stacked, found.coarse)
     reach = main.max_rtt_ms
     near = np.flatnonzero(points.rtt_ms >= reach - 1e-9)
@@ -185,16 +215,13 @@ def _configurations(
         )
         for i in near
     }
-    best = min(costs.values(), default=0.0)
-    seen: set[tuple[object, ...]] = set()
+    seen = set() if main.prefill else {_shape(main.configuration)}
     for i in sorted(costs, key=lambda i: costs[i]):
         run = found.runs[int(points.row[i])]
         c = limited(run.configuration, found.question.grid.batch[int(points.limit[i])])
-        shape = (c.tp, c.attention_dp, c.pp, c.precision, c.kv_precision, bool(c.drafts))
-        if shape in seen:
+        if _shape(c) in seen:
             continue
-        seen.add(shape)
-        same = main.prefill is None and _alike(c, main.configuration)
+        seen.add(_shape(c))
         yield RunnerUp(
             site=main.site,
             pool=main.pool,
@@ -202,12 +229,10 @@ def _configurations(
             configuration=c,
             requests_per_s=float(points.rate[i]),
             cost_per_mtok=costs[i],
-            replicas=main.replicas if same else 0,
-            why="serves" if same else f"{costs[i] / best - 1.0:+.1%} against the cheapest here",
+            why="",
         )
-        if len(seen) == SHOWN:
-            return
 
 
-def _alike(a: Configuration, b: Configuration) -> bool:
-    return msgspec.structs.replace(a, max_batch=0) == msgspec.structs.replace(b, max_batch=0)
+def _shape(c: Configuration) -> tuple[object, ...]:
+    """What makes a way to run a model another one, batches aside."""
+    return (c.tp, c.attention_dp, c.pp, c.precision, c.kv_precision, bool(c.drafts))

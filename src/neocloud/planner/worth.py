@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from neocloud.planner.answers import Worth
 from neocloud.planner.demand import HOURS
 from neocloud.planner.placing import place
+from neocloud.planner.placing.program import SolverError
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import Binding
 from neocloud.planner.setting import Placed, Setting, Spares
@@ -31,12 +32,15 @@ def worth(
     seconds: float,
     progress: Progress = silent,
 ) -> tuple[Worth, ...]:
-    """Place again with a little more of each limit that binds, for `seconds` each at most."""
+    """Place again with a little more of each limit that binds, for `seconds` each at most.
+
+    What does not end in that time is left out.
+    """
     found = []
     tries = list(_tries(setting, binding))[:MOST]
     for done, more in enumerate(tries):
         progress(f"what one more {more.what} at {more.where} is worth", done / len(tries))
-        answer = place(more.setting, target_gap=1e-3, seconds=seconds)
+        answer = _again(more.setting, seconds)
         if answer is None:
             continue
         saved = (placed.cost - answer.cost) / HOURS
@@ -53,11 +57,21 @@ def worth(
 
 
 def spares_cost(setting: Setting, placed: Placed, seconds: float) -> float | None:
-    """What spares cost an hour: the same placement without them; None where there are none."""
+    """What spares cost an hour: the same placement without them.
+
+    None where there are none, or where it does not end in time.
+    """
     if setting.spares is Spares.NONE:
         return None
-    answer = place(replace(setting, spares=Spares.NONE), target_gap=1e-3, seconds=seconds)
+    answer = _again(replace(setting, spares=Spares.NONE), seconds)
     return None if answer is None else max(0.0, placed.cost - answer.cost) / HOURS
+
+
+def _again(setting: Setting, seconds: float) -> Placed | None:
+    try:
+        return place(setting, target_gap=1e-3, seconds=seconds)
+    except SolverError:
+        return None
 
 
 def _tries(setting: Setting, binding: tuple[Binding, ...]) -> Iterator[_More]:
@@ -77,12 +91,17 @@ def _accelerators(setting: Setting, site: str, pool: str, count: int) -> Setting
 
 
 def _megawatt(setting: Setting, site: str) -> Setting:
-    """One more megawatt of the steadiest contract, at its price; ladder and cooling as well."""
+    """One more megawatt of the steadiest contract, at its price; ladder and cooling as well.
+
+    It obliges to nothing: what the megawatt itself would cost is another question.
+    """
     contracts = list(setting.contracts[site])
     best = max(range(len(contracts)), key=lambda c: min(contracts[c].availability))
     chosen = contracts[best]
     if chosen.capacity_kw is not None:
-        contracts[best] = replace(chosen, capacity_kw=chosen.capacity_kw + _MEGAWATT_KW)
+        more = chosen.capacity_kw + _MEGAWATT_KW
+        kept = chosen.take_or_pay * chosen.capacity_kw / more
+        contracts[best] = replace(chosen, capacity_kw=more, take_or_pay=kept)
     active = {s: kw + (_MEGAWATT_KW if s == site else 0.0) for s, kw in setting.active_kw.items()}
     cooled = {s: kw + (_MEGAWATT_KW if s == site else 0.0) for s, kw in setting.cooling_kw.items()}
     return replace(
