@@ -16,6 +16,7 @@ from neocloud.ledger import UsageEvent
 from neocloud.ledger.records import SCHEMA as LEDGER
 from neocloud.perf.predictor import Calibration
 from neocloud.planner import plan_schema
+from neocloud.planner.comparison import Comparison
 from neocloud.planner.search.front import Front
 from neocloud.spec import Validation, cloud_schema
 
@@ -38,6 +39,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "cloud": cloud_schema,
     "plan": plan_schema,
     "front": _record(Front),
+    "comparison": _record(Comparison),
     "validation": _record(Validation),
     "report": _record(Report),
     "invoice": _record(Invoice),

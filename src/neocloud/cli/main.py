@@ -19,6 +19,7 @@ _VERBS = {
     "search": "Find the front of cost, interactivity and energy of a model.",
     "accuracy": "Compare predictions with measured rows, or fit to your own.",
     "plan": "Find the cheapest way to serve the demand.",
+    "compare": "Set two clouds side by side, at equal objectives and at equal cost.",
     "up": "Run the gateway, with a plan's engines or before any OpenAI-compatible server.",
     "key": "Make, list and revoke API keys.",
     "usage": "Show what was metered.",
