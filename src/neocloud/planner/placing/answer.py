@@ -11,12 +11,13 @@ from neocloud.planner.placing.formulation import (
     Cut,
     Formulation,
     cut,
-    feed,
-    hold,
+    fix,
+    limit,
     plain_costs,
     serve,
 )
 from neocloud.planner.placing.layout import Layout, Numbers
+from neocloud.planner.placing.limits import feed, hold
 from neocloud.planner.placing.program import Watch, relax, solve
 from neocloud.planner.placing.serving import spread
 from neocloud.planner.setting import Placed, Setting
@@ -37,10 +38,11 @@ def settle(
     chosen = replicas[options]
     while True:
         f = serve(layout, plain_costs(layout), options=options)
-        _fix(f, chosen)
+        fix(f, chosen)
+        cut(f, cuts)
         hold(f)
         feed(f)
-        cut(f, cuts)
+        limit(f)
         if layout.gates:
             whole = solve(f.program, watch, relative_gap=1e-9)
             values = None if whole is None else whole.values
@@ -53,14 +55,6 @@ def settle(
         if not more:
             return f, values
         cuts += more
-
-
-def _fix(f: Formulation, replicas: Numbers) -> None:
-    """Let the replicas be what is given and no other."""
-    program = f.program
-    for places, values in ((f.replicas, replicas), (f.used, np.minimum(replicas, 1.0))):
-        if places is not None:
-            program.bound(places, values, values)
 
 
 def read(f: Formulation, values: Numbers, bound: float) -> Placed:

@@ -26,10 +26,10 @@ def broken(f: Formulation, values: Numbers) -> list[Cut]:
 def unserved(layout: Layout, sent: Numbers, inside: Truths) -> list[Cut]:
     """Types that what is sent through the ports, shape (p, 24), does not serve."""
     found = []
-    for types, ports in _models(layout):
+    for m, types, ports in _models(layout):
         reach, demand = layout.reach[np.ix_(types, ports)], layout.demand[types] * inside
         for short, hours in short_sets(reach, sent[ports], demand):
-            found.append(Cut(_in_all(layout, types, short), hours))
+            found.append(Cut(m, _in_all(layout, types, short), hours))
     return found
 
 
@@ -50,18 +50,19 @@ def unkept(layout: Layout, replicas: Numbers, inside: Truths) -> list[Cut]:
                 continue
             reach = layout.option_reach[np.ix_(types, options)]
             for short, hours in short_sets(reach, could[options], layout.demand[types] * inside):
-                found.append(Cut(_in_all(layout, types, short), hours, lost))
+                found.append(Cut(m, _in_all(layout, types, short), hours, lost))
     return found
 
 
-def _models(layout: Layout) -> list[tuple[Places, Places]]:
-    """Types and ports of each model that has both."""
+def _models(layout: Layout) -> list[tuple[int, Places, Places]]:
+    """Each model that has both types and ports, with them."""
     of_port = layout.option_model[layout.port_option]
-    pairs = [
-        (np.flatnonzero(layout.type_model == m), np.flatnonzero(of_port == m))
-        for m in range(len(layout.models))
-    ]
-    return [(types, ports) for types, ports in pairs if len(types) and len(ports)]
+    found = []
+    for m in range(len(layout.models)):
+        types, ports = np.flatnonzero(layout.type_model == m), np.flatnonzero(of_port == m)
+        if len(types) and len(ports):
+            found.append((m, types, ports))
+    return found
 
 
 def _in_all(layout: Layout, types: Places, short: Truths) -> Truths:

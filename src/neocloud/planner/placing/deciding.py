@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,35 +11,47 @@ from numpy.typing import NDArray
 from neocloud.planner.demand import HOURS
 from neocloud.planner.placing.answer import read, settle
 from neocloud.planner.placing.cuts import broken
-from neocloud.planner.placing.formulation import (
-    Cut,
-    Formulation,
-    cut,
-    feed,
-    hold,
-    plain_costs,
-    serve,
-)
-from neocloud.planner.placing.layout import Layout, lay_out
+from neocloud.planner.placing.formulation import Cut, Formulation
+from neocloud.planner.placing.layout import Layout, Numbers, lay_out
+from neocloud.planner.placing.opening import opening
+from neocloud.planner.placing.parts import Parts
 from neocloud.planner.placing.program import Clock, SolverError, Watch, relax, solve
+from neocloud.planner.placing.relaxation import relaxed, whole_program
+from neocloud.planner.placing.search import (
+    Search,
+    assemble,
+    begun,
+    excess,
+    improve,
+    neighbourhoods,
+    tighten,
+    together,
+)
 from neocloud.planner.setting import Placed, Setting
 
 Progress = Callable[[str, float | None], None]
 TARGET_GAP = 1e-4
 SECONDS = 60.0
+_PLAIN = 16
+"""Options up to which the whole program is solved as it stands."""
+_FEW = 240
+"""Options up to which every cell is solved alone first."""
+_TIGHTEN_SHARE = 0.65
+_FIRST_SHARE = 0.75
+_STEP_S = 2.0
 
 
 def silent(_: str, __: float | None) -> None:
     """Progress that nobody watches."""
 
 
-def whole_program(layout: Layout, cuts: list[Cut]) -> Formulation:
-    """All of the placement as one program."""
-    f = serve(layout, plain_costs(layout))
-    hold(f)
-    feed(f)
-    cut(f, cuts)
-    return f
+@dataclass(slots=True, eq=False)
+class _Best:
+    """The best answer so far."""
+
+    formulation: Formulation
+    values: Numbers
+    cost: float
 
 
 def place(
@@ -50,36 +62,42 @@ def place(
     progress: Progress = silent,
     clock: Clock | None = None,
 ) -> Placed | None:
-    """Place replicas and flows at the least cost; None if the demand cannot be served."""
+    """Place replicas and flows at the least cost; None if the demand cannot be served.
+
+    The same setting gives the same answer unless the time runs out before the gap is reached: then
+    it depends on how fast the machine is.
+
+    Args:
+        setting: what to decide over.
+        target_gap: proven relative distance from the best at which to stop.
+        seconds: at most; somewhat more if the least work is not done by then.
+        progress: told what is being done and the gap proven so far.
+        clock: seconds since any moment; None counts only the time in the solver.
+
+    Raises:
+        SolverError: nothing was found in the time.
+    """
     layout, watch, cuts = lay_out(setting), Watch(seconds, clock), list[Cut]()
     if layout.unreachable:
         return None
-    while True:
-        answer = relax(whole_program(layout, cuts).program, watch)
-        if answer is None:
-            return None
-        more = broken(whole_program(layout, cuts), answer.values)
-        if not more:
+    if layout.most.size <= _PLAIN:
+        return _plain(layout, cuts, watch, target_gap, None, 0.0)
+    progress("relaxing", None)
+    relaxation = relaxed(layout, cuts, watch, opening(layout, watch))
+    if relaxation is None:
+        return None
+    search = begun(Parts(layout, relaxation, cuts, watch))
+    _start(search, target_gap, progress)
+    best = _better(search, None)
+    while best is not None and watch.left > 0.0:
+        gap = (best.cost - search.bound) / max(best.cost, 1e-9)
+        progress("improving", gap)
+        if gap <= target_gap or not _pass(search, best, target_gap):
             break
-        cuts += more
-    progress("relaxed", None)
-    bound = 0.0
-    while True:
-        f = whole_program(layout, cuts)
-        whole = solve(f.program, watch, relative_gap=target_gap / 2)
-        if whole is None:
-            return None
-        if whole.values is None:
-            raise SolverError(f"no placement found within {seconds:g} s")
-        bound = max(bound, whole.bound)
-        more = broken(f, whole.values)
-        if not more:
-            break
-        cuts += more
-    settled = settle(layout, np.rint(whole.values[f.replicas]), cuts, watch)
-    if settled is None:
-        raise SolverError("the replicas found do not serve the demand")
-    return read(*settled, bound)
+        best = _better(search, best)
+    if best is not None and (best.cost - search.bound) / max(best.cost, 1e-9) <= target_gap:
+        return read(best.formulation, best.values, search.bound)
+    return _plain(layout, cuts, watch, target_gap, best, search.bound)
 
 
 def evaluate(
@@ -99,3 +117,118 @@ def evaluate(
     layout = replace(layout, most=np.maximum(layout.most, given.max(axis=1)))
     settled = settle(layout, given if setting.hourly else given[:, :1], [], Watch(seconds))
     return None if settled is None else read(*settled, float("inf"))
+
+
+def _start(search: Search, target_gap: float, progress: Progress) -> None:
+    """Replicas for every span, and where options are few what each cell costs at least."""
+    watch, layout = search.parts.watch, search.layout
+    cells = [(span, m) for span in range(len(search.spans)) for m in search.models.tolist()]
+    few = layout.most.size <= _FEW
+    if few or not layout.setting.hourly:
+        progress("placing each model alone", None)
+        budget = _TIGHTEN_SHARE * watch.left
+        cells.sort(key=lambda cell: -search.bounds[cell[1], cell[0]])
+        begin = watch.spent
+        for span, m in cells:
+            left = budget - (watch.spent - begin)
+            if left <= 0.0:
+                break
+            tighten(search, span, m, min(_STEP_S, left))
+    progress("placing all models", None)
+    for span in range(len(search.spans)):
+        share = _FIRST_SHARE * watch.left / (len(search.spans) - span)
+        if few or not layout.setting.hourly:
+            assemble(search, span, min(_STEP_S, share))
+        else:
+            together(search, span, target_gap / 2, share)
+    for span, found in enumerate(search.found):
+        if not found and watch.left > 0.0:
+            together(search, span, target_gap / 2, _FIRST_SHARE * watch.left)
+
+
+def _better(search: Search, best: _Best | None) -> _Best | None:
+    """The better one of what was found before and what the search has now."""
+    if not search.served:
+        return best
+    settled = settle(search.layout, search.replicas, search.parts.cuts, _enough())
+    if settled is None:
+        return best
+    f, values = settled
+    cost = f.program.cost_of(values)
+    return _Best(f, values, cost) if best is None or cost < best.cost else best
+
+
+def _enough() -> Watch:
+    """Time for what must be done to have an answer at all."""
+    return Watch(SECONDS)
+
+
+def _pass(search: Search, best: _Best, target_gap: float) -> bool:
+    """Free neighbourhoods until one pays, or one a span; False if none does any more."""
+    layout, watch = search.layout, search.parts.watch
+    saved, changed = 0.0, set[int]()
+    above = _excess(search, best)
+    for span, chosen in neighbourhoods(search, above):
+        if watch.left <= 0.0:
+            break
+        if span in changed:
+            continue
+        gain = improve(search, span, chosen, min(_STEP_S, watch.left))
+        if gain > 0.0:
+            saved += gain
+            changed.add(span)
+            cost = best.cost - saved
+            if not layout.setting.hourly or cost - search.bound <= target_gap * cost:
+                break
+    return saved > 0.0
+
+
+def _excess(search: Search, best: _Best) -> Numbers:
+    return excess(search, best.formulation, best.values)
+
+
+def _plain(
+    layout: Layout,
+    cuts: list[Cut],
+    watch: Watch,
+    target_gap: float,
+    best: _Best | None,
+    bound: float,
+) -> Placed | None:
+    """Solve the whole program, from the best so far, with the time that is left."""
+    while True:
+        f, _ = whole_program(layout, cuts)
+        if best is not None and watch.left <= 0.0:
+            return read(best.formulation, best.values, bound)
+        if best is None:
+            answer = relax(f.program, _enough())
+            if answer is None:
+                return None
+            more = broken(f, answer.values)
+            if more:
+                cuts += more
+                continue
+        start = None
+        if best is not None:
+            replicas = np.zeros(f.replicas.shape)
+            replicas[best.formulation.options] = best.values[best.formulation.replicas]
+            start = (f.replicas.ravel(), np.rint(replicas).ravel())
+        whole = solve(f.program, watch, relative_gap=target_gap / 2, start=start)
+        if whole is None:
+            return None
+        bound = max(bound, whole.bound)
+        if whole.values is None:
+            if best is not None:
+                return read(best.formulation, best.values, bound)
+            raise SolverError(f"no placement found within {watch.seconds:g} s")
+        more = broken(f, whole.values)
+        if more:
+            cuts += more
+            continue
+        settled = settle(layout, np.rint(whole.values[f.replicas]), cuts, _enough())
+        if settled is None:
+            raise SolverError("the replicas found do not serve the demand")
+        cost = settled[0].program.cost_of(settled[1])
+        if best is not None and best.cost < cost:
+            return read(best.formulation, best.values, bound)
+        return read(*settled, bound)

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neocloud.planner.demand import HOURS
 from neocloud.planner.placing.layout import Layout, Numbers, Places, Truths
 from neocloud.planner.placing.program import INFINITY, Program, Terms
-from neocloud.planner.setting import Contract, Spares
+from neocloud.planner.setting import Spares
 
 DAY = np.arange(HOURS, dtype=np.int64)
 
@@ -27,11 +28,13 @@ class Cut:
     """A set of types that must be served: sent to them, or kept for them if a site is lost.
 
     Attributes:
+        model: whose types.
         types: shape (t,).
         hours: where it is asked for, shape (24,).
         lost: the site that is lost; -1 for none.
     """
 
+    model: int
     types: Truths
     hours: Truths
     lost: int = -1
@@ -56,9 +59,12 @@ class Formulation:
         replicas: shape (options, hours), or (options, 1) where they stand all day.
         used: 1 where an option holds replicas, where spares need to know; the same shape.
         sent: shape (ports, hours).
+        models: whose demand is served.
         drawn: by contract, shape (contracts, hours); empty where power has a price instead.
-        rows: places of rows by what they are about.
-        cuts: cuts in it with their rows, a place for each hour that has one, else -1.
+        clean: 1 where a gate is open, shape (hours,), for each gate.
+        rows: places of some rows by what they are about.
+        labels: model and span of each row that is a model's own; these rows come first.
+        stands: 1 where a model holds replicas at a site, shape (sites, spans), by model.
     """
 
     layout: Layout
@@ -69,14 +75,35 @@ class Formulation:
     replicas: Places
     used: Places | None
     sent: Places
+    models: Places = field(default_factory=lambda: np.zeros(0, np.int64))
     drawn: Places = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    clean: list[Places] = field(default_factory=list)
     rows: dict[str, Places] = field(default_factory=dict)
-    cuts: list[tuple[Cut, Places]] = field(default_factory=list)
+    labels: list[tuple[Places, Places]] = field(default_factory=list)
+    stands: dict[int, Places] = field(default_factory=dict)
 
     @property
     def spans(self) -> int:
         """Numbers of replicas of an option: hours, or 1."""
         return int(self.replicas.shape[1])
+
+    @property
+    def columns(self) -> Places:
+        """Where its replicas stand in an array of all hours, or of one that stands for the day."""
+        return self.hours if self.layout.setting.hourly else np.zeros(1, np.int64)
+
+    def label(self, models: ArrayLike, spans: ArrayLike, count: int) -> None:
+        """Say whose the rows are that come next."""
+        self.labels.append(
+            (
+                np.broadcast_to(np.asarray(models, dtype=np.int64), (count,)),
+                np.broadcast_to(np.asarray(spans, dtype=np.int64), (count,)),
+            )
+        )
+
+    def span_of(self, hours: Places) -> Places:
+        """Span of each of the formulation's hours, by its place."""
+        return hours if self.layout.setting.hourly else np.zeros_like(hours)
 
     def by_hour(self) -> Places:
         """Replicas by option and hour, whether or not they may change."""
@@ -92,14 +119,18 @@ def plain_costs(layout: Layout) -> Costs:
 
 
 def serve(
-    layout: Layout, costs: Costs, *, options: Places | None = None, hours: Places = DAY
+    layout: Layout,
+    costs: Costs,
+    *,
+    options: Places | None = None,
+    models: Places | None = None,
+    hours: Places = DAY,
 ) -> Formulation:
-    """Variables, and the rows of demand, rate, spare replicas and least sites."""
+    """Variables of some options, models and hours (all), and what the models ask for."""
     chosen = np.arange(len(layout.option_model)) if options is None else options
-    place = np.full(len(layout.option_model), -1)
-    place[chosen] = np.arange(len(chosen))
-    ports = np.flatnonzero(place[layout.port_option] >= 0)
-    own = place[layout.port_option[ports]]
+    inside = np.zeros(len(layout.option_model), dtype=bool)
+    inside[chosen] = True
+    ports = np.flatnonzero(inside[layout.port_option])
     program, spans = Program(), len(hours) if layout.setting.hourly else 1
     column = hours if layout.setting.hourly else np.zeros(1, np.int64)
     replicas = program.variables(
@@ -113,37 +144,69 @@ def serve(
     spare = layout.setting.spares is Spares.REPLICA
     used = program.variables((len(chosen), spans), 0.0, 1.0, integer=True) if spare else None
     found = Formulation(layout, program, chosen, ports, hours, replicas, used, sent)
-    each = np.arange(len(chosen) * len(hours)).reshape(len(chosen), len(hours))
-    rate = layout.rate[chosen][:, None]
-    terms = [Terms(each[own], sent), Terms(each, found.by_hour(), -rate)]
-    if used is not None:
-        terms.append(Terms(each, np.broadcast_to(used, each.shape), rate))
-        block = np.arange(used.size).reshape(used.shape)
-        most = layout.most[chosen][:, None]
-        program.rows(used.size, -INFINITY, 0.0, Terms(block, replicas), Terms(block, used, -most))
-    found.rows["rate"] = program.rows(each.size, -INFINITY, 0.0, *terms)
-    _serve_models(found)
+    _serve_models(found, np.arange(len(layout.models)) if models is None else models)
     _stand_at_sites(found)
     return found
 
 
-def _serve_models(f: Formulation) -> None:
+def limit(f: Formulation) -> None:
+    """A replica takes no more than its rate, and a closed gate lets nothing pass.
+
+    These rows come last: those before them are the same for any choice of options.
+    """
+    layout, program = f.layout, f.program
+    place = np.full(len(layout.option_model), -1)
+    place[f.options] = np.arange(len(f.options))
+    own = place[layout.port_option[f.ports]]
+    each = np.arange(len(f.options) * len(f.hours)).reshape(len(f.options), len(f.hours))
+    rate = layout.rate[f.options][:, None]
+    terms = [Terms(each[own], f.sent), Terms(each, f.by_hour(), -rate)]
+    if f.used is not None:
+        terms.append(Terms(each, np.broadcast_to(f.used, each.shape), rate))
+    f.rows["rate"] = program.rows(each.size, -INFINITY, 0.0, *terms).reshape(each.shape)
+    if f.used is not None:
+        block = np.arange(f.used.size).reshape(f.used.shape)
+        most = layout.most[f.options][:, None]
+        f.rows["used"] = program.rows(
+            f.used.size, -INFINITY, 0.0, Terms(block, f.replicas), Terms(block, f.used, -most)
+        ).reshape(block.shape)
+    for place_, clean in enumerate(f.clean):
+        ports = np.flatnonzero(layout.port_gate[f.ports] == place_)
+        wanted = layout.reach[:, f.ports[ports]].T.astype(np.float64) @ layout.demand[:, f.hours]
+        block = np.arange(wanted.size).reshape(wanted.shape)
+        program.rows(
+            wanted.size,
+            -INFINITY,
+            0.0,
+            Terms(block, f.sent[ports]),
+            Terms(block, clean[None, :], -wanted),
+        )
+
+
+def _serve_models(f: Formulation, models: Places) -> None:
     """All that is asked of a model is sent somewhere: the widest cut, and an equality."""
     layout, hours = f.layout, len(f.hours)
     total = np.zeros((len(layout.models), hours))
     np.add.at(total, layout.type_model, layout.demand[:, f.hours])
-    block = np.arange(total.size).reshape(total.shape)
-    model = layout.option_model[layout.port_option[f.ports]]
-    f.rows["demand"] = f.program.rows(
-        total.size, total.ravel(), total.ravel(), Terms(block[model], f.sent)
-    ).reshape(total.shape)
+    place = np.full(len(layout.models), -1)
+    place[models] = np.arange(len(models))
+    block = np.arange(len(models) * hours).reshape(len(models), hours)
+    of_port = place[layout.option_model[layout.port_option[f.ports]]]
+    low = total[models].ravel()
+    f.models = models
+    spans = f.span_of(np.arange(hours))
+    f.label(np.repeat(models, hours), np.tile(spans, len(models)), block.size)
+    f.rows["demand"] = f.program.rows(block.size, low, low, Terms(block[of_port], f.sent)).reshape(
+        block.shape
+    )
 
 
 def _stand_at_sites(f: Formulation) -> None:
     """Models that must stand at several sites, in every hour."""
     layout, program = f.layout, f.program
     least = layout.setting.min_sites
-    for m, model in enumerate(layout.models):
+    for m in f.models.tolist():
+        model = layout.models[m]
         if least.get(model, 0) <= 1:
             continue
         of_model = np.flatnonzero(layout.option_model == m)
@@ -151,33 +214,61 @@ def _stand_at_sites(f: Formulation) -> None:
         stands = program.variables((len(sites), f.spans), 0.0, 1.0, integer=True)
         here = np.flatnonzero(layout.option_model[f.options] == m)
         row = np.searchsorted(sites, layout.option_site[f.options[here]])
+        f.stands[m] = stands
         block = np.arange(stands.size).reshape(stands.shape)
-        f.rows[f"site of {model}"] = program.rows(
+        f.label(m, np.tile(np.arange(f.spans), len(sites)), stands.size)
+        f.label(m, np.arange(f.spans), f.spans)
+        program.rows(
             stands.size,
             0.0,
             INFINITY,
             Terms(block[row], f.replicas[here]),
             Terms(block, stands, -1.0),
-        ).reshape(stands.shape)
+        )
         program.rows(
             f.spans, float(least[model]), INFINITY, Terms(np.arange(f.spans)[None, :], stands)
         )
 
 
 def cut(f: Formulation, cuts: Iterable[Cut]) -> None:
-    """Add cuts, in those of their hours that the formulation has."""
+    """Add cuts, in those of their hours and models that the formulation has."""
     for one in cuts:
+        if one.model not in f.models:
+            continue
         if one.lost < 0:
             where = np.flatnonzero(one.hours[f.hours])
             ports = np.flatnonzero(_any(f.layout.reach[one.types])[f.ports])
             terms = Terms(np.arange(len(where)), f.sent[np.ix_(ports, where)])
             low = f.layout.demand[one.types][:, f.hours[where]].sum(axis=0)
-            places = np.full(len(f.hours), -1)
+            f.label(one.model, f.span_of(where), len(where))
         else:
             where, terms, low = _kept(f, one)
-            places = np.full(f.spans, -1)
-        places[where] = f.program.rows(len(where), low, INFINITY, terms)
-        f.cuts.append((one, places))
+            f.label(one.model, where, len(where))
+        f.program.rows(len(where), low, INFINITY, terms)
+
+
+def cover(f: Formulation, cuts: Iterable[Cut]) -> None:
+    """Enough replicas for each type, for all of them, and for the sets of cuts.
+
+    Follows from the other rows; a solver that has it as a row of whole numbers alone finds from
+    which numbers on it is worth rounding up.
+    """
+    layout = f.layout
+    sets = {one.types.tobytes(): one.types for one in cuts if one.lost < 0}
+    of_model = [layout.type_model == m for m in f.models]
+    single = np.eye(len(layout.type_model), dtype=bool)[np.isin(layout.type_model, f.models)]
+    sets |= {types.tobytes(): types for types in (*of_model, *single)}
+    for types in sets.values():
+        here = np.flatnonzero(_any(layout.option_reach[types])[f.options])
+        if not np.isin(layout.type_model[types], f.models).all():
+            continue
+        wanted = layout.demand[types][:, f.hours].sum(axis=0)
+        low = wanted if layout.setting.hourly else wanted.max(keepdims=True)
+        each, rate = np.arange(f.spans), layout.rate[f.options[here]][:, None]
+        terms = [Terms(each, f.replicas[here], rate)]
+        if f.used is not None:
+            terms.append(Terms(each, f.used[here], -rate))
+        f.program.rows(f.spans, low, INFINITY, *terms)
 
 
 def _any(reach: Truths) -> Truths:
@@ -199,119 +290,9 @@ def _kept(f: Formulation, one: Cut) -> tuple[Places, Terms, Numbers]:
     return where, Terms(np.arange(len(where)), f.replicas[np.ix_(here, where)], rate), low
 
 
-def hold(f: Formulation) -> None:
-    """Pools, groups of pools, and firm power hold the replicas, in every hour."""
-    layout, program, spans = f.layout, f.program, f.spans
-    setting = layout.setting
-    room = np.array(list(setting.accelerators.values()), dtype=np.float64)
-    inside = np.array(
-        [[pool in group.pools for pool in layout.pools] for group in setting.groups], dtype=float
-    ).reshape(len(setting.groups), len(layout.pools))
-    at_site = np.arange(len(layout.sites))[:, None] == layout.option_site
-    blocks = {
-        "pools": (layout.holds, room),
-        "groups": (
-            inside @ layout.holds,
-            np.array([float(group.accelerators) for group in setting.groups]),
-        ),
-        "firm": (at_site * layout.full_kw, layout.firm_kw()),
-    }
-    for name, (taken, there) in blocks.items():
-        part = taken[:, f.options]
-        row, option = np.nonzero(part)
-        block = np.arange(len(there) * spans).reshape(len(there), spans)
-        f.rows[name] = program.rows(
-            block.size,
-            -INFINITY,
-            np.repeat(there, spans),
-            Terms(block[row], f.replicas[option], part[row, option][:, None]),
-        ).reshape(block.shape)
-
-
-def feed(f: Formulation) -> None:
-    """Contracts, what they cost, what they emit, and the gates that need clean energy."""
-    layout, program, hours = f.layout, f.program, len(f.hours)
-    setting = layout.setting
-    contracts = [(s, c) for s, key in enumerate(layout.sites) for c in setting.contracts[key]]
-    count, most = len(contracts), layout.most_kw()
-    f.drawn = program.variables(
-        (count, hours),
-        np.array([_kwh_cost(setting.carbon_price, c) for _, c in contracts]).reshape(count, 1),
-        np.array([[min(c.kw_at(int(h)), most[s]) for h in f.hours] for s, c in contracts]).reshape(
-            count, hours
-        ),
-    )
-    block = np.arange(len(layout.sites) * hours).reshape(len(layout.sites), hours)
-    fed = np.array([bool(setting.contracts[key]) for key in layout.sites])
-    site = layout.option_site[f.options]
-    o, p = np.flatnonzero(fed[site]), np.flatnonzero(fed[layout.option_site[_own(f)]])
-    own = _own(f)[p]
-    owner = np.array([s for s, _ in contracts], dtype=np.int64)
-    f.rows["power"] = program.rows(
-        block.size,
-        0.0,
-        0.0,
-        Terms(block[owner], f.drawn),
-        Terms(block[site[o]], f.by_hour()[o], -layout.idle_kw[f.options[o]][:, None]),
-        Terms(block[layout.option_site[own]], f.sent[p], -layout.slope_kw[own][:, None]),
-    ).reshape(block.shape)
-    for place, (_, contract) in enumerate(contracts):
-        _bill(f, contract, f.drawn[place])
-    if setting.carbon_cap_kg is not None:
-        emitted = np.array([c.carbon_kg_per_kwh for _, c in contracts]).reshape(count, 1)
-        row = Terms(np.zeros((1, 1), np.int64), f.drawn, emitted)
-        f.rows["carbon"] = program.rows(1, -INFINITY, setting.carbon_cap_kg, row)
-    for place, _ in enumerate(layout.gates):
-        _gate(f, place, contracts, float(most[layout.gates[place].site]))
-
-
-def _own(f: Formulation) -> Places:
-    """Option of each port, by its place in the layout."""
-    return f.layout.port_option[f.ports]
-
-
-def _kwh_cost(carbon_price: float, contract: Contract) -> float:
-    """Cost of a kWh drawn; where a least amount is paid, the price goes with the bill instead."""
-    price = 0.0 if contract.least_kwh > 0 else contract.price
-    return price + carbon_price * contract.carbon_kg_per_kwh
-
-
-def _bill(f: Formulation, contract: Contract, drawn: Places) -> None:
-    """What is paid for at least, and the highest draw."""
-    program, hours = f.program, len(drawn)
-    if contract.least_kwh > 0:
-        paid = program.variables((1,), contract.price, lower=contract.least_kwh)
-        program.rows(1, 0.0, INFINITY, Terms(0, paid), Terms(np.zeros(hours, int), drawn, -1.0))
-    if contract.peak_price > 0:
-        peak = program.variables((1,), contract.peak_price)
-        each = np.arange(hours)
-        program.rows(hours, 0.0, INFINITY, Terms(each, peak), Terms(each, drawn, -1.0))
-
-
-def _gate(
-    f: Formulation, place: int, contracts: list[tuple[int, Contract]], most_kw: float
-) -> None:
-    """In an hour the gate is open only if what the site draws emits no more than its limit."""
-    layout, program, gate = f.layout, f.program, f.layout.gates[place]
-    each = np.arange(len(f.hours))
-    clean = program.variables((len(f.hours),), 0.0, 1.0, integer=True)
-    here = [i for i, (site, _) in enumerate(contracts) if site == gate.site]
-    over = np.array([contracts[i][1].carbon_kg_per_kwh - gate.limit for i in here])
-    worst = most_kw * max(0.0, float(over.max()))
-    program.rows(
-        len(each),
-        -INFINITY,
-        worst,
-        Terms(each[None, :], f.drawn[here], over[:, None]),
-        Terms(each, clean, worst),
-    )
-    ports = np.flatnonzero(layout.port_gate[f.ports] == place)
-    wanted = layout.reach[:, f.ports[ports]].T.astype(np.float64) @ layout.demand[:, f.hours]
-    block = np.arange(wanted.size).reshape(wanted.shape)
-    program.rows(
-        wanted.size,
-        -INFINITY,
-        0.0,
-        Terms(block, f.sent[ports]),
-        Terms(block, clean[None, :], -wanted),
-    )
+def fix(f: Formulation, replicas: Numbers) -> None:
+    """Let the replicas be what is given and no other."""
+    program = f.program
+    for places, values in ((f.replicas, replicas), (f.used, np.minimum(replicas, 1.0))):
+        if places is not None:
+            program.bound(places, values, values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import highspy
@@ -146,6 +146,38 @@ class Program:
         self.row_count += count
         return np.arange(first, first + count, dtype=np.int64)
 
+    def cost_of(self, values: Numbers) -> float:
+        """What values of all variables cost."""
+        return float(_joined(self.cost) @ values)
+
+    def reduced(self, prices: Numbers) -> tuple[Numbers, float]:
+        """Costs less what prices of the first rows take, and what the ends of these rows are worth.
+
+        A price on a side without an end is taken as none, so with these costs and this worth any
+        values within their bounds that satisfy the rows cost as much or more: weak duality.
+        """
+        count = len(prices)
+        low, high = _joined(self.low)[:count], _joined(self.high)[:count]
+        end = np.where(prices > 0.0, low, high)
+        sound = np.where(np.isfinite(end) & (prices != 0.0), prices, 0.0)
+        worth = float(sound @ np.where(sound != 0.0, end, 0.0))
+        rows, variables, values = (
+            np.concatenate(parts) for parts in zip(*self.entries, strict=True)
+        )
+        inside = rows < count
+        taken = np.bincount(
+            variables[inside],
+            weights=values[inside] * sound[rows[inside]],
+            minlength=self.variable_count,
+        )
+        return _joined(self.cost) - taken, worth
+
+    def least(self, costs: Numbers) -> Numbers:
+        """The least that each variable can cost at such costs within its bounds."""
+        lower, upper = _joined(self.lower), _joined(self.upper)
+        with np.errstate(invalid="ignore"):
+            return np.where(costs >= 0.0, costs * lower, np.where(costs < 0.0, costs * upper, 0.0))
+
     def model(self, *, whole: bool) -> highspy.HighsLp:
         """As HiGHS takes it; `whole` keeps what must be whole numbers so."""
         model = highspy.HighsLp()
@@ -227,13 +259,25 @@ def relax(program: Program, watch: Watch) -> Relaxed | None:
     )
 
 
+SMALL: Mapping[str, float | bool] = {
+    "mip_heuristic_effort": 0.0,
+    "mip_allow_restart": False,
+    "mip_detect_symmetry": False,
+    "mip_heuristic_run_feasibility_jump": False,
+}
+"""For programs that take hundredths of a second: half of the time went there (measured)."""
+_AS_HIGHS_HAS_THEM: Mapping[str, float | bool] = {}
+
+
 def solve(
     program: Program,
     watch: Watch,
     *,
     relative_gap: float,
+    absolute_gap: float = 0.0,
     seconds: float = INFINITY,
-    start: Numbers | None = None,
+    settings: Mapping[str, float | bool] = _AS_HIGHS_HAS_THEM,
+    start: tuple[Places, Numbers] | None = None,
 ) -> Whole | None:
     """Solve with whole numbers on one thread; None if no values satisfy all rows.
 
@@ -242,9 +286,11 @@ def solve(
     Args:
         program: what to solve.
         watch: the time that is left in all.
-        relative_gap: where to stop.
+        relative_gap: where to stop; likewise absolute_gap.
+        absolute_gap: of the objective.
         seconds: at most for this program.
-        start: values to begin from.
+        settings: options of HiGHS.
+        start: variables and values to begin from; the solver finds those of the others.
 
     Raises:
         SolverError: HiGHS gave up.
@@ -252,10 +298,13 @@ def solve(
     solver = _solver(watch)
     solver.setOptionValue("time_limit", max(0.01, min(watch.left, seconds)))
     solver.setOptionValue("mip_rel_gap", relative_gap)
-    solver.setOptionValue("mip_abs_gap", 0.0)
+    solver.setOptionValue("mip_abs_gap", absolute_gap)
+    for name, value in settings.items():
+        solver.setOptionValue(name, value)
     solver.passModel(program.model(whole=True))
     if start is not None:
-        solver.setSolution(len(start), np.arange(len(start), dtype=np.int32), start)
+        places, values = start
+        solver.setSolution(len(places), places.astype(np.int32), values)
     solver.run()
     watch.add(solver.getRunTime())
     status, info = solver.getModelStatus(), solver.getInfo()
@@ -264,9 +313,9 @@ def solve(
         return None
     if status not in (kinds.kOptimal, kinds.kTimeLimit, kinds.kSolutionLimit):
         raise SolverError(f"HiGHS cannot place the demand: {solver.modelStatusToString(status)}")
-    values = np.array(solver.getSolution().col_value, dtype=np.float64)
+    solution = np.array(solver.getSolution().col_value, dtype=np.float64)
     objective = float(info.objective_function_value)
     found = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
     any_whole = any(block.any() for block in program.integer)
     bound = float(info.mip_dual_bound) if any_whole else objective
-    return Whole(values if found else None, objective if found else INFINITY, bound)
+    return Whole(solution if found else None, objective if found else INFINITY, bound)

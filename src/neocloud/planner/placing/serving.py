@@ -22,7 +22,7 @@ _COUNTED_TYPES = 12
 def short_sets(reach: Truths, supply: Numbers, demand: Numbers) -> list[tuple[Truths, Truths]]:
     """Sets of types that get less than they want, with the hours in which they do.
 
-    In each hour with such a set the one that misses most.
+    In each hour with such a set the one that misses most, and where else it misses.
 
     Args:
         reach: shape (types, ports).
@@ -30,20 +30,22 @@ def short_sets(reach: Truths, supply: Numbers, demand: Numbers) -> list[tuple[Tr
         demand: shape (types, hours).
     """
     worst = _counted(reach, supply, demand) if len(reach) <= _COUNTED_TYPES else None
-    found: dict[bytes, tuple[Truths, Truths]] = {}
+    sets: dict[bytes, Truths] = {}
     for hour in range(demand.shape[1]):
         if worst is not None:
             inside = worst[:, hour]
         else:
             inside = spread(reach, supply[:, hour], demand[:, hour])[1]
-        wanted = float(demand[inside, hour].sum())
-        given = float(supply[reach[inside].any(axis=0), hour].sum()) if inside.any() else 0.0
-        if wanted - given > TOLERANCE * max(1.0, wanted):
-            _, hours = found.setdefault(
-                inside.tobytes(), (inside.copy(), np.zeros(demand.shape[1], dtype=bool))
-            )
-            hours[hour] = True
-    return list(found.values())
+        if inside.any():
+            sets.setdefault(inside.tobytes(), inside.copy())
+    found = []
+    for inside in sets.values():
+        wanted = demand[inside].sum(axis=0)
+        given = supply[reach[inside].any(axis=0)].sum(axis=0)
+        hours = wanted - given > TOLERANCE * np.maximum(1.0, wanted)
+        if hours.any():
+            found.append((inside, hours))
+    return found
 
 
 def _counted(reach: Truths, supply: Numbers, demand: Numbers) -> Truths:

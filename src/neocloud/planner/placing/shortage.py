@@ -12,8 +12,9 @@ import numpy as np
 
 from neocloud.planner.demand import HOURS, DemandClass
 from neocloud.planner.placing.cuts import broken
-from neocloud.planner.placing.formulation import Costs, Cut, Formulation, cut, feed, serve
+from neocloud.planner.placing.formulation import Costs, Cut, Formulation, cut, limit, serve
 from neocloud.planner.placing.layout import Layout, Numbers, Places, Truths, lay_out
+from neocloud.planner.placing.limits import feed
 from neocloud.planner.placing.program import INFINITY, SolverError, Terms, Watch, solve
 from neocloud.planner.setting import Contract, Setting, Shortage
 
@@ -126,8 +127,9 @@ def _exceeded(setting: Setting, watch: Watch) -> list[Shortage] | None:
     limits, cuts = _limits(setting, layout), list[Cut]()
     while True:
         f = serve(layout, free)
-        feed(f)
         cut(f, cuts)
+        feed(f)
+        limit(f)
         more = _exceed(f, setting, limits)
         whole = solve(f.program, watch, relative_gap=_RELATIVE_GAP)
         if whole is None:
@@ -241,7 +243,7 @@ def _told(
     needed = full.max(axis=1, initial=0.0)
     extra = values[more.power]
     for s, site in enumerate(layout.sites):
-        for limit, there, least in (
+        for name, there, least in (
             ("power", limits.power_kw[s], extra[s]),
             ("cooling", limits.cooling_kw[s], 0.0),
         ):
@@ -249,7 +251,7 @@ def _told(
                 continue
             kw = max(float(needed[s] - there), float(least))
             if kw > 1e-6 * max(1.0, there):
-                found.append(_short(limit, site, kw * (1 + _HAIR) / 1e3, there / 1e3, "MW"))
+                found.append(_short(name, site, kw * (1 + _HAIR) / 1e3, there / 1e3, "MW"))
     if setting.carbon_cap_kg is not None and values[more.carbon[0]] > 1e-6:
         kg = float(values[more.carbon[0]]) * (1.0 + _HAIR) + _HAIR * setting.carbon_cap_kg
         found.append(_short("carbon", "cloud", kg, setting.carbon_cap_kg, "kg/day"))

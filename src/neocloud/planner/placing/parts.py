@@ -1,0 +1,185 @@
+"""Parts of the placement in whole numbers: some models in some hours, the rest as it is.
+
+Power has the relaxation's prices. Pools, groups and firm power are either left to their prices, and
+then what the part costs at least is a piece of the bound; or the part must fit beside the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from neocloud.planner.demand import HOURS
+from neocloud.planner.placing.cuts import broken
+from neocloud.planner.placing.formulation import Costs, Cut, cover, cut, fix, limit, serve
+from neocloud.planner.placing.layout import Layout, Numbers, Places
+from neocloud.planner.placing.limits import hold
+from neocloud.planner.placing.program import SMALL, Watch, relax, solve
+from neocloud.planner.placing.relaxation import Relaxation
+
+_SMALL = 72
+"""Models times hours up to which a program counts as small."""
+_TRIES = 4
+"""How often a part is solved again because someone was not served."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part that was solved.
+
+    Attributes:
+        replicas: shape (o, hours or 1), zero for what is not in the part; None if none were found.
+        cost: of them.
+        bound: the part costs no less.
+    """
+
+    replicas: Numbers | None
+    cost: float
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Effort:
+    relative_gap: float
+    absolute_gap: float
+    seconds: float
+    settings: Mapping[str, float | bool]
+
+
+@dataclass(slots=True, eq=False)
+class Parts:
+    """Solves parts of one placement.
+
+    Attributes:
+        layout: the setting.
+        relaxation: its prices and what they prove.
+        cuts: grows with what is found broken.
+        watch: the time that is left.
+        chosen: options that parts are made of: those that the relaxation looked at closely.
+    """
+
+    layout: Layout
+    relaxation: Relaxation
+    cuts: list[Cut]
+    watch: Watch
+    chosen: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chosen = self.relaxation.options
+
+    def priced(self, models: Places, hours: Places, gap: float, seconds: float) -> Part:
+        """Cheapest with pools at their prices; the bound is one over all options."""
+        cell = self.relaxation.bound / self.relaxation.parts.size
+        effort = _Effort(gap, gap * cell, seconds, SMALL)
+        part = self._solved(self.relaxation.priced, models, hours, effort, None, None)
+        return Part(part.replicas, part.cost, min(part.bound, self._without(models, hours, 0.0)))
+
+    def beside(
+        self,
+        others: Numbers,
+        models: Places,
+        hours: Places,
+        gap: float,
+        seconds: float,
+        *,
+        start: Numbers | None = None,
+        costs: Costs | None = None,
+    ) -> Part:
+        """Cheapest that fits beside others; the bound is one over all options if they are none.
+
+        Args:
+            others: replicas, shape (o, hours or 1).
+            models: in the part.
+            hours: in the part.
+            gap: relative, where to stop.
+            seconds: at most.
+            start: replicas to begin from.
+            costs: those with the prices of power where not said.
+        """
+        used = costs or self.relaxation.fed
+        settings = SMALL if len(models) * len(hours) <= _SMALL else {}
+        effort = _Effort(gap, 0.0, seconds, settings)
+        part = self._solved(used, models, hours, effort, others, start)
+        spans = hours if self.layout.setting.hourly else np.zeros(1, np.int64)
+        room = float(self.relaxation.room[spans].sum())
+        return Part(part.replicas, part.cost, min(part.bound, self._without(models, hours, room)))
+
+    def cost_of(self, replicas: Numbers, models: Places, hours: Places) -> float:
+        """What given replicas of a part cost with the prices of power."""
+        layout = self.layout
+        inside = np.isin(layout.option_model, models) & (replicas.max(axis=1) > 0.0)
+        options = np.flatnonzero(inside)
+        f = serve(layout, self.relaxation.fed, options=options, models=models, hours=hours)
+        cut(f, self._widened(models))
+        limit(f)
+        fix(f, replicas[options][:, f.columns])
+        answer = relax(f.program, self.watch)
+        return np.inf if answer is None else answer.objective
+
+    def _widened(self, models: Places) -> list[Cut]:
+        """The cuts of some models, each in all hours."""
+        found: dict[tuple[int, bytes], Cut] = {}
+        every = np.ones(HOURS, dtype=bool)
+        for one in self.cuts:
+            if one.model in models:
+                found[one.lost, one.types.tobytes()] = replace(one, hours=every)
+        return list(found.values())
+
+    def _without(self, models: Places, hours: Places, room: float) -> float:
+        """What the part costs at least if an option is used that is not among the chosen."""
+        relaxation = self.relaxation
+        spans = hours if self.layout.setting.hourly else np.zeros(1, np.int64)
+        left = np.isin(self.layout.option_model, models)
+        left[self.chosen] = False
+        extra = relaxation.reduced[np.ix_(left, spans)].min(initial=np.inf)
+        return room + float(relaxation.parts[np.ix_(models, spans)].sum() + extra)
+
+    def _solved(
+        self,
+        costs: Costs,
+        models: Places,
+        hours: Places,
+        effort: _Effort,
+        others: Numbers | None,
+        start: Numbers | None,
+    ) -> Part:
+        layout = self.layout
+        options = self.chosen[np.isin(layout.option_model[self.chosen], models)]
+        if start is not None:
+            inside = np.isin(layout.option_model, models) & (start.max(axis=1) > 0.0)
+            options = np.union1d(options, np.flatnonzero(inside))
+        bound = -np.inf
+        for _ in range(_TRIES):
+            f = serve(layout, costs, options=options, models=models, hours=hours)
+            cuts = self._widened(models)
+            cut(f, cuts)
+            cover(f, cuts)
+            if others is not None:
+                hold(f, others)
+            limit(f)
+            begin = None
+            if start is not None:
+                begin = (f.replicas.ravel(), start[options][:, f.columns].ravel())
+            whole = solve(
+                f.program,
+                self.watch,
+                relative_gap=effort.relative_gap,
+                absolute_gap=effort.absolute_gap,
+                seconds=effort.seconds,
+                settings=effort.settings,
+                start=begin,
+            )
+            if whole is None:
+                return Part(None, np.inf, np.inf)
+            bound = max(bound, whole.bound)
+            if whole.values is None:
+                return Part(None, np.inf, bound)
+            more = [one for one in broken(f, whole.values) if one.model in models]
+            if not more:
+                replicas = np.zeros((len(layout.option_model), self.relaxation.parts.shape[1]))
+                replicas[np.ix_(options, f.columns)] = np.rint(whole.values[f.replicas])
+                return Part(replicas, whole.objective, bound)
+            self.cuts += more
+        return Part(None, np.inf, bound)
