@@ -10,6 +10,11 @@ from neocloud.cli.configuration_text import configuration_text
 from neocloud.cli.tables import console, significant, table
 from neocloud.planner import Explanation, RunnerUp
 
+_COLUMNS = (
+    ("replicas", "right"), ("req/s each", "right"), ("cost", "right"), ("", "wrap"),
+    ("how it runs", "wrap"),
+)  # fmt: skip
+
 
 def show_explanation(e: Explanation) -> None:
     """Print what could serve a model, why it does or does not, and what the market asks."""
@@ -17,11 +22,8 @@ def show_explanation(e: Explanation) -> None:
     out.print(
         table(
             f"{e.model}: the best of each pool, at full load, {e.currency} per million tokens",
-            [
-                ("site", ""), ("pool", ""), ("replicas", "right"), ("how it runs", ""),
-                ("req/s each", "right"), ("cost", "right"), ("", ""),
-            ],
-            [[r.site, r.pool, *_row(r)] for r in e.places],
+            [("where", ""), *_COLUMNS],
+            [[f"{r.site}/{r.pool}", *_row(r)] for r in e.places],
         )
     )  # fmt: skip
     if e.configurations:
@@ -29,10 +31,7 @@ def show_explanation(e: Explanation) -> None:
         out.print(
             table(
                 f"Other ways to run it in {first.site}/{first.pool}",
-                [
-                    ("replicas", "right"), ("how it runs", ""), ("req/s each", "right"),
-                    ("cost", "right"), ("", ""),
-                ],
+                _COLUMNS,
                 [_row(r) for r in e.configurations],
             )
         )  # fmt: skip
@@ -58,8 +57,8 @@ def _row(r: RunnerUp) -> Sequence[str]:
     how = "" if r.configuration is None else configuration_text(r.configuration, r.prefill)
     return [
         str(r.replicas or ""),
-        how,
         significant(r.requests_per_s) if r.configuration else "",
         "" if r.cost_per_mtok is None else significant(r.cost_per_mtok),
         r.why,
+        how,
     ]

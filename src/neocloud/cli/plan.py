@@ -83,10 +83,10 @@ def command(
             ground = ground_of(cloud, catalog, told, predictor)
             placed = placed_on(ground, told)
             plan = with_baselines(ground, assemble(ground, placed), today, told)
-            if not quick:
+            if not quick and explained is None:
                 plan = with_worth(ground, placed, plan, told)
             if explained is not None and any(m.model == explained for m in plan.models):
-                explanation = explain_model(ground, plan, explained)
+                explanation = explain_model(ground, plan, explained, placed, told)
     except CalibrationFileError as error:
         raise Failure(str(error)) from None
     except InfeasibleError as error:

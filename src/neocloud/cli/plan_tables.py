@@ -69,7 +69,7 @@ def _placements(plan: Plan) -> None:
             f"{plan.cloud}: how models run",
             [
                 ("", ""), ("model", ""), ("accelerator", ""), ("each", _RIGHT),
-                ("req/s", _RIGHT), ("9 of 10 within", ""), ("how", ""),
+                ("req/s", _RIGHT), ("9 of 10 within", ""), ("how", "wrap"),
             ],
             [
                 [
@@ -176,6 +176,8 @@ def _costs(plan: Plan) -> None:
             f"Paid for and not drawn: power at {o.site}, {significant(o.cost_per_hour)} {unit} an "
             "hour."
         )
+    if plan.rental_allowed and not plan.rented:
+        click.echo("Nothing is rented: one's own accelerators are cheaper.")
     for r in plan.rented:
         held = sum(
             p.replicas * p.held().get(r.pool, 0) for p in plan.placements if p.site == r.site

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 
@@ -16,10 +16,11 @@ def console() -> Console:
 
 
 def table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> Table:
-    """A plain table; each column is (heading, `left` or `right`)."""
+    """A plain table; each column is (heading, `left`, `right` or `wrap`: left, broken first)."""
     made = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     for heading, side in columns:
-        made.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if side == "right" else "left"
+        made.add_column(heading, justify=justify, no_wrap=side != "wrap")
     for row in rows:
         made.add_row(*row)
     return made

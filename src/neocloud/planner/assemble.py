@@ -104,6 +104,7 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
         unallocated=_unallocated(ground, kept),
         obligations=obligations(setting, placed),
         rented=tuple(r for r in ground.rented if (r.site, r.pool) in used),
+        rental_allowed=bool(ground.rented),
         confidence=cloud.planning.confidence,
         spares=cloud.planning.spares,
         carbon_t_per_year=carbon_t_per_year(setting, placed),

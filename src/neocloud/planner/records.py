@@ -282,6 +282,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     obligations: tuple[Obligation, ...] = ()
     rented: tuple[Rented, ...] = ()
     """What placements with a provider stand on."""
+    rental_allowed: bool = False
+    """Whether accelerators of others might have been rented."""
     confidence: float = 0.5
     """Quantile of the prediction that it was planned at."""
     spares: str = "none"

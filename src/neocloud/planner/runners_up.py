@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import msgspec
@@ -13,13 +13,20 @@ from neocloud.perf import Configuration
 from neocloud.planner.assemble import Ground
 from neocloud.planner.hosts import Host, host_at
 from neocloud.planner.market import MarketPrice, market_price
+from neocloud.planner.placing import place
+from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import ModelSummary, Placement, Plan
 from neocloud.planner.search.candidates import Candidate, operating_points
 from neocloud.planner.search.find import Found
 from neocloud.planner.search.grid import limited
 from neocloud.planner.searching import Way
+from neocloud.planner.setting import Placed
 
 SHOWN = 8
+_ELSEWHERE = "its accelerators, power or distance serve other demand better"
+_TRIES = 4
+_SECONDS = 10.0
+"""For each placement that is tried."""
 
 
 class RunnerUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +56,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     market: MarketPrice | None
     """What others ask for a million tokens of the demand's mix, in USD."""
     places: tuple[RunnerUp, ...]
-    """The best of each pool, cheapest first."""
+    """The best of each pool, cheapest first; of rented ones each provider's cheapest of a kind."""
     configurations: tuple[RunnerUp, ...]
     """The best of other ways to run it in the pool that serves most of it."""
 
@@ -65,8 +72,22 @@ class _Prices:
         return (accelerators * self.host.hour + power) / (rate * 3600.0 * self.tokens) * 1e6
 
 
-def explain_model(ground: Ground, plan: Plan, model: str) -> Explanation:
+def explain_model(
+    ground: Ground,
+    plan: Plan,
+    model: str,
+    placed: Placed | None = None,
+    progress: Progress = silent,
+) -> Explanation:
     """Set what serves a model beside what could.
+
+    Args:
+        ground: what the plan was made on.
+        plan: the plan.
+        model: one of its models.
+        placed: its placement; with it, why a pool that looks cheap does not serve is found by
+            placing again with the model there alone.
+        progress: told how far that is.
 
     Raises:
         KeyError: the plan has no such model.
@@ -74,7 +95,10 @@ def explain_model(ground: Ground, plan: Plan, model: str) -> Explanation:
     summary = {m.model: m for m in plan.models}[model]
     tokens = summary.input_tokens_per_request + summary.output_tokens_per_request
     chosen = [p for p in plan.placements if p.model == model]
-    places = sorted(_places(ground, chosen, model, tokens), key=_order)
+    every = sorted(_places(ground, chosen, model, tokens), key=_order)
+    places = _with_reasons(_fewer(ground, every))
+    if placed is not None:
+        places = tuple(_tried(ground, placed, model, places, progress))
     main = max(chosen, key=lambda p: sum(p.requests_per_s_by_hour))
     return Explanation(
         model=model,
@@ -86,9 +110,51 @@ def explain_model(ground: Ground, plan: Plan, model: str) -> Explanation:
             summary.input_tokens_per_request,
             summary.output_tokens_per_request,
         ),
-        places=_with_reasons(places),
+        places=places,
         configurations=tuple(_configurations(ground, main, model, tokens)),
     )
+
+
+def _fewer(ground: Ground, places: Sequence[RunnerUp]) -> list[RunnerUp]:
+    """Without rented pools of a provider and kind of which a cheaper one is told."""
+    kept: list[RunnerUp] = []
+    seen: set[tuple[str, str]] = set()
+    for p in places:
+        host = host_at(ground.hosts, p.site, p.pool)
+        kind = (host.provider, host.accelerator.key)
+        if host.provider and kind in seen and not p.replicas:
+            continue
+        seen.add(kind)
+        kept.append(p)
+    return kept
+
+
+def _tried(
+    ground: Ground, placed: Placed, model: str, places: Sequence[RunnerUp], progress: Progress
+) -> Iterator[RunnerUp]:
+    """Place again with the model in one pool alone, for pools that look cheap and do not serve."""
+    tries = [p for p in places if p.why == _ELSEWHERE][:_TRIES]
+    for p in places:
+        if p not in tries:
+            yield p
+            continue
+        progress(f"placing {model} at {p.site}/{p.pool} alone", tries.index(p) / len(tries))
+        yield msgspec.structs.replace(p, why=_alone(ground, placed, model, p))
+
+
+def _alone(ground: Ground, placed: Placed, model: str, p: RunnerUp) -> str:
+    setting = ground.setting
+    kept = tuple(
+        o
+        for o in setting.options
+        if o.model != model or (o.site == p.site and set(o.holds) == {p.pool})
+    )
+    seconds = min(_SECONDS, ground.cloud.planning.max_seconds)
+    answer = place(replace(setting, options=kept), target_gap=1e-3, seconds=seconds)
+    if answer is None:
+        return "cannot serve all of the model's users alone"
+    more = answer.cost / placed.cost - 1.0
+    return f"all of the model there: the whole plan costs {more:+.1%}"
 
 
 def _order(r: RunnerUp) -> tuple[float, str, str]:
@@ -161,9 +227,9 @@ def _with_reasons(places: Sequence[RunnerUp]) -> tuple[RunnerUp, ...]:
         if p.replicas:
             why = "serves"
         elif dearest and p.cost_per_mtok > dearest:
-            why = f"{p.cost_per_mtok / dearest - 1.0:.0%} dearer than the dearest that serves"
+            why = f"{p.cost_per_mtok / dearest - 1.0:.0%} dearer than what serves"
         else:
-            why = "its accelerators, power or distance serve other demand better"
+            why = _ELSEWHERE
         found.append(msgspec.structs.replace(p, why=why))
     return tuple(found)
 
