@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from neocloud.catalog import Catalog
 from neocloud.perf import Predictor, shipped
 from neocloud.planner import rates
@@ -23,7 +26,7 @@ from neocloud.planner.placing import place
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import Plan
 from neocloud.planner.searching import Asked, search_all
-from neocloud.planner.setting import Group, Placed, Setting, Spares
+from neocloud.planner.setting import INFINITY, Group, Placed, Setting, Spares
 from neocloud.planner.supply import active_kw, contracts_of, cooling_kw
 from neocloud.spec import Cloud
 
@@ -147,10 +150,9 @@ def ground_of(
         for metro in sorted({c.metro for c in classes})
         for site, place in metros.items()
     }
-    searched = search_all(Asked(cloud, hosts, classes, lengths, rtt_ms, used), progress)
     p = cloud.planning
     setting = Setting(
-        options=tuple(way.option for way in searched.ways),
+        options=(),
         classes=classes,
         contracts={
             **{key: contracts_of(cloud, site, seen) for key, site in cloud.sites.items()},
@@ -170,6 +172,9 @@ def ground_of(
             None if p.carbon_cap_t_per_year is None else p.carbon_cap_t_per_year * _KG / 365.0
         ),
     )
+    worth = {site: most_per_kwh(setting, site, hosts) for site in setting.contracts}
+    searched = search_all(Asked(cloud, hosts, classes, lengths, rtt_ms, worth, used), progress)
+    setting = replace(setting, options=tuple(way.option for way in searched.ways))
     return Ground(
         cloud=cloud,
         catalog=seen,
@@ -180,6 +185,29 @@ def ground_of(
         lengths=lengths,
         searched=searched,
         setting=setting,
+    )
+
+
+def most_per_kwh(setting: Setting, site: str, hosts: Sequence[Host]) -> float:
+    """The most that a kilowatt-hour can be worth at a site; infinite where power may run short.
+
+    It runs short where all nodes of the site at their maximum draw more than is there in every
+    hour, where a tenant's or the plan's carbon limit may bind.
+    """
+    contracts = setting.contracts[site]
+    if not contracts:
+        return 0.0
+    limits = [c.carbon_limit_kg_per_kwh for c in setting.classes if site in c.sites]
+    dirtiest = max(c.carbon_kg_per_kwh for c in contracts)
+    if setting.carbon_cap_kg is not None or any(m is not None and m < dirtiest for m in limits):
+        return INFINITY
+    most_kw = sum(
+        h.accelerators * h.node_kw_per_accelerator * h.pue for h in hosts if h.site == site
+    )
+    if setting.firm_kw(site) < most_kw:
+        return INFINITY
+    return max(
+        c.price + c.carbon_kg_per_kwh * setting.carbon_price + c.peak_price for c in contracts
     )
 
 

@@ -64,6 +64,12 @@ class Host:
         return self.capital + self.operations
 
     @property
+    def node_kw_per_accelerator(self) -> float:
+        """An accelerator's share of its node's published maximum, kW; PUE not included."""
+        node = self.accelerator.node_power_w.known(f"the node power of {self.accelerator.key}")
+        return node / self.accelerator.node_accelerators / 1e3
+
+    @property
     def likeness(self) -> tuple[str, str, int, float | None]:
         """Hosts with the same serve a model alike: a search for one holds for all."""
         out = self.accelerator.scale_out_bytes_per_s.value
@@ -73,10 +79,11 @@ class Host:
         """True if prefill workers here may feed decode workers there.
 
         The libraries that move caches between engines are each for one maker's accelerators; the
-        emulated engine has none.
+        emulated engine has none; and nobody promises that two kinds that are rented stand together.
         """
         makers = self.accelerator.maker == other.accelerator.maker
-        return self.site == other.site and self.kind == other.kind != EMULATED and makers
+        near = self.site == other.site and (not self.provider or self.pool == other.pool)
+        return near and self.kind == other.kind != EMULATED and makers
 
 
 def hosts_of(

@@ -20,7 +20,7 @@ from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.find import Found, search
 from neocloud.planner.search.grid import Grid
 from neocloud.planner.search.question import Question
-from neocloud.planner.setting import Option
+from neocloud.planner.setting import INFINITY, Option
 from neocloud.spec import AGGREGATED, DISAGGREGATED, Cloud, Model
 
 Place = tuple[str, str, str]
@@ -87,6 +87,8 @@ class Asked:
     classes: Sequence[DemandClass]
     lengths: Mapping[str, Lengths]
     rtt_ms: Mapping[tuple[str, str], float]
+    most_per_kwh: Mapping[str, float]
+    """The most that energy can be worth at a site; infinite where power may run short."""
     predictor: Predictor
 
     def distances(self, model: str, host: Host) -> tuple[float, ...]:
@@ -149,7 +151,9 @@ def _search_model(asked: Asked, model: str) -> Searched:
         ways += [
             Way(option=option_of(model, c, host, None, asked.network(model, host)), candidate=c,
                 host=host)
-            for c in within_reach(candidates, wanted[host.site, host.pool])
+            for c in within_reach(
+                candidates, wanted[host.site, host.pool], host, host, asked.most_per_kwh[host.site]
+            )
             if c.accelerators <= host.accelerators
         ]  # fmt: skip
     crossed, more = _crossed(asked, model, hosts, by_kind)
@@ -185,7 +189,7 @@ def _crossed(
                 host=host,
                 prefill_host=other,
             )
-            for c in within_reach(known[pair], near)
+            for c in within_reach(known[pair], near, host, other, asked.most_per_kwh[host.site])
             if c.decode.accelerators <= host.accelerators
             and c.prefill is not None
             and c.prefill.accelerators <= other.accelerators
@@ -194,17 +198,40 @@ def _crossed(
 
 
 def within_reach(
-    candidates: Sequence[Candidate], rtts_ms: Sequence[float]
+    candidates: Sequence[Candidate],
+    rtts_ms: Sequence[float],
+    host: Host,
+    other: Host,
+    most_per_kwh: float,
 ) -> tuple[Candidate, ...]:
-    """Candidates that another does not make needless for users at these distances.
+    """Candidates that another does not make needless in this place.
 
-    What reaches farther than any of them reaches no farther for that.
+    What reaches farther than any of its users reaches no farther for that. Where power cannot run
+    short, a kilowatt-hour is worth something between nothing and `most_per_kwh`, and an
+    accelerator-hour at least its price, more where the pool runs short. Both ends of that are
+    compared, which all between follow; else power counts by itself, as in the search.
+
+    Args:
+        candidates: of the search.
+        rtts_ms: round trips of the users.
+        host: where answers are worked on.
+        other: where prompts are, which may be the same.
+        most_per_kwh: the most that energy can be worth; infinite where power may run short.
     """
     reached = [max((r for r in rtts_ms if r <= c.max_rtt_ms), default=-1.0) for c in candidates]
     near = [i for i, reach in enumerate(reached) if reach >= 0.0]
     if not near:
         return ()
-    kept = undominated(np.array([candidates[i].measures(reached[i]) for i in near]))
+    rows = []
+    for i in near:
+        c = candidates[i]
+        row = list(c.measures(reached[i]))
+        if most_per_kwh < INFINITY:
+            on_prompts = c.prefill.accelerators if c.prefill is not None else 0
+            hourly = c.decode.accelerators * host.hour + on_prompts * other.hour
+            row[2] = (hourly + c.full_watts / 1e3 * host.pue * most_per_kwh) / c.requests_per_s
+        rows.append(row)
+    kept = undominated(np.array(rows))
     return tuple(candidates[i] for i, keep in zip(near, kept, strict=True) if keep)
 
 
