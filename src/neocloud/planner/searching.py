@@ -115,11 +115,10 @@ class Asked:
             predictor=self.predictor,
         )
 
-    def network(self, model: str, host: Host) -> float:
-        """What a request of mean length costs to move."""
+    def gigabytes(self, model: str) -> float:
+        """What a request of mean length moves."""
         lengths = self.lengths[model]
-        gigabytes = rates.request_gb(lengths.mean_input(), lengths.mean_output())
-        return gigabytes * host.network_per_gb
+        return rates.request_gb(lengths.mean_input(), lengths.mean_output())
 
 
 def search_all(asked: Asked, progress: Progress) -> Searched:
@@ -146,10 +145,11 @@ def _search_model(asked: Asked, model: str) -> Searched:
             by_kind[host.likeness] = search(asked.question(model, host, tuple(sorted(rtts))))
     counts = sum((f.counts for f in by_kind.values()), Counts())
     ways: list[Way] = []
+    moved = asked.gigabytes(model)
     for host in hosts:
         candidates = by_kind[host.likeness].candidates
         ways += [
-            Way(option=option_of(model, c, host, None, asked.network(model, host)), candidate=c,
+            Way(option=option_of(model, c, host, None, moved * host.network_per_gb), candidate=c,
                 host=host)
             for c in within_reach(
                 candidates, wanted[host.site, host.pool], host, host, asked.most_per_kwh[host.site]
@@ -171,6 +171,7 @@ def _crossed(
     ways: list[Way] = []
     counts = Counts()
     known: dict[tuple[Kind, Kind], tuple[Candidate, ...]] = {}
+    moved = asked.gigabytes(model)
     for host, other in product(hosts, hosts):
         pair = (other.likeness, host.likeness)
         prefills, decoders = by_kind[pair[0]].prefills, by_kind[pair[1]].decoders
@@ -180,7 +181,7 @@ def _crossed(
             rtts = decoders.question.rtts_ms
             known[pair], more = disaggregated(prefills, decoders, rtts)
             counts += more
-        network = asked.network(model, host)
+        network = moved * host.network_per_gb
         near = asked.distances(model, host)
         ways += [
             Way(

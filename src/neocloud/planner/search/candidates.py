@@ -273,11 +273,10 @@ def _candidate(q: Question, runs: tuple[Run, ...], points: Points, i: int) -> Ca
     )
 
 
-def curve_of(below: States, idle_watts: float) -> tuple[OperatingPoint, ...]:
-    """The states of one run as a curve from idle to its last."""
-    points = rising([point(below, i) for i in range(below.rate.shape[1])])
-    idle = replace_load(points[0], idle_watts)
-    return (idle, *points)
+def curve_of(below: States, idle_watts: float, row: int = 0) -> tuple[OperatingPoint, ...]:
+    """The states of one row as a curve from idle to its last."""
+    points = rising([point(below, i, row) for i in range(below.rate.shape[1])])
+    return (replace_load(points[0], idle_watts), *points)
 
 
 def replace_load(first: OperatingPoint, idle_watts: float) -> OperatingPoint:

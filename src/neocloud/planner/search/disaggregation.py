@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from neocloud.perf import Steady, memory, scaled, step_numbers, together
+from neocloud.perf import Steady, memory, scaled, stack, together
 from neocloud.planner.search.candidates import CURVE, Candidate, Counts, Station, best_of, curve_of
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.grid import COARSE, FINE, limited
-from neocloud.planner.search.states import DIP, States, in_time
+from neocloud.planner.search.states import States, in_time, leading
 from neocloud.planner.search.stations import Decoders, Prefills
 
 Array = NDArray[np.float64]
@@ -70,13 +71,7 @@ def disaggregated(
         return (), hopeless
     joined = _joined(found)
     kept = joined.take(undominated(joined.measures))
-    candidates: dict[tuple[object, ...], Candidate] = {}
-    for i in range(len(kept.decoder)):
-        whole = _whole(prefills, decoders, kept, i)
-        if whole is not None:
-            key = (whole.decode, whole.prefill, whole.max_rtt_ms)
-            candidates[key] = whole
-    best = best_of(tuple(candidates.values()))
+    best = best_of(_Replicas(prefills, decoders, kept).candidates())
     looked = len(joined.decoder)
     counts = Counts(
         examined=size + looked,
@@ -129,106 +124,108 @@ def _joined(pairs: Sequence[_Pairs]) -> _Pairs:
     )
 
 
-def _whole(prefills: Prefills, decoders: Decoders, pairs: _Pairs, i: int) -> Candidate | None:
-    """One combination as a whole, up to the largest batch that holds the objective."""
-    q = decoders.question
-    d, p = int(pairs.decoder[i]), int(pairs.prefill[i])
-    x, y = int(pairs.prefill_workers[i]), int(pairs.decode_workers[i])
-    rtt = -float(pairs.measures[i, -1])
-    down = (COARSE[1] / COARSE[0]) ** (-np.arange(_BELOW * FINE, -1, -1) / FINE)
-    replica = _Replica(prefills, decoders, d, p, x, y)
-    below = replica.states(float(decoders.batch[d]) * down)
-    rate = below.rate[0]
-    holds = in_time(below.steady, q.objective, rtt)[0]
-    worth = rate >= (1.0 - DIP) * np.maximum.accumulate(rate)
-    last = int(np.logical_and.accumulate(holds & worth).sum()) - 1
-    if last < 0:
-        return None
-    batch = float(decoders.batch[d]) * float(down[last])
-    shares = np.array([*(share * batch for share in CURVE), batch])
-    limit = q.grid.batch[int(below.limit[0, last])]
-    decode = limited(decoders.runs[int(decoders.row[d])].configuration, limit)
-    prefill = prefills.configurations[p]
-    other = prefills.question
-    return Candidate(
-        decode=Station(
-            configuration=decode,
-            memory=memory(q.architecture, q.accelerator, decode),
-            workers=y,
-        ),
-        prefill=Station(
-            configuration=prefill,
-            memory=memory(other.architecture, other.accelerator, prefill),
-            workers=x,
-        ),
-        max_rtt_ms=rtt,
-        curve=curve_of(replica.states(shares), replica.idle_watts),
-    )
+class _Replicas:
+    """Combinations as a whole, each a row: x prefill and y decode workers at any load."""
 
+    def __init__(self, prefills: Prefills, decoders: Decoders, pairs: _Pairs) -> None:
+        def column(values: Any) -> Array:
+            return np.asarray(values, dtype=np.float64)[:, None]
 
-class _Replica:
-    """x prefill and y decode workers together, at any load."""
-
-    def __init__(
-        self, prefills: Prefills, decoders: Decoders, d: int, p: int, x: int, y: int
-    ) -> None:
-        self._q = decoders.question
-        self._x, self._y = x, y
-        self._run = decoders.runs[int(decoders.row[d])]
-        self._prefill = prefills.configurations[p]
-        other = prefills.question
-        # The hand-over is that of the prefill worker's kind.
-        self._prefill_numbers = step_numbers(
-            other.architecture,
-            other.accelerator,
-            self._prefill,
-            other.predictor,
-            layer=prefills.layer,
-        )
-        own, apart = self._run.configuration.accelerators, self._prefill.accelerators
-        self._accelerators = y * own + x * apart
-        self.idle_watts = y * own * float(self._run.numbers.idle_w) + x * apart * float(
-            self._prefill_numbers.idle_w
+        q, other = decoders.question, prefills.question
+        self._q, self._other, self._pairs = q, other, pairs
+        self._runs = [decoders.runs[int(decoders.row[d])] for d in pairs.decoder]
+        self._prefills = [prefills.configurations[int(p)] for p in pairs.prefill]
+        self._prefill_numbers = stack([prefills.numbers[int(p)] for p in pairs.prefill])
+        self._decode_numbers = stack([r.numbers for r in self._runs])
+        self._top = column(decoders.batch[pairs.decoder])
+        self._ranks = column(np.array([r.ranks for r in self._runs]))
+        self._x, self._y = column(pairs.prefill_workers), column(pairs.decode_workers)
+        own = column(np.array([r.configuration.accelerators for r in self._runs]))
+        apart = column(np.array([c.accelerators for c in self._prefills]))
+        self._accelerators = self._y * own + self._x * apart
+        self._idle_watts = (
+            self._y * own * self._decode_numbers.idle_w
+            + self._x * apart * self._prefill_numbers.idle_w
         )
 
-    def states(self, own: Array) -> States:
-        """At mean batches of a decode rank, shape (batches,); the answer has one row."""
-        run, q = self._run, self._q
-        worker = own * run.ranks
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Each up to the largest batch that holds the objective; those that hold it at none not."""
+        down = (COARSE[1] / COARSE[0]) ** (-np.arange(_BELOW * FINE, -1, -1) / FINE)
+        rtts = -self._pairs.measures[:, -1]
+        below = self._states(self._top * down)
+        q = self._q
+        holds = np.stack(
+            [in_time(_row(below.steady, i), q.objective, rtt) for i, rtt in enumerate(rtts)]
+        )
+        last = leading(holds, below.rate)
+        shares = np.array([*CURVE, 1.0])
+        curves = self._states(self._top * down[np.maximum(last, 0)][:, None] * shares)
+        return tuple(
+            self._candidate(int(i), float(rtts[i]), int(below.limit[i, last[i]]), curves)
+            for i in np.flatnonzero(last >= 0)
+        )
+
+    def _candidate(self, i: int, rtt_ms: float, limit: int, curves: States) -> Candidate:
+        q, other = self._q, self._other
+        decode = limited(self._runs[i].configuration, q.grid.batch[limit])
+        prefill = self._prefills[i]
+        return Candidate(
+            decode=Station(
+                configuration=decode,
+                memory=memory(q.architecture, q.accelerator, decode),
+                workers=int(self._y[i, 0]),
+            ),
+            prefill=Station(
+                configuration=prefill,
+                memory=memory(other.architecture, other.accelerator, prefill),
+                workers=int(self._x[i, 0]),
+            ),
+            max_rtt_ms=rtt_ms,
+            curve=curve_of(curves, float(self._idle_watts[i, 0]), i),
+        )
+
+    def _states(self, own: Array) -> States:
+        """At mean batches of a decode rank, shape (combinations, batches)."""
+        q = self._q
+        worker = own * self._ranks
         # Learned at requests in flight over all accelerators; those in prefill are few.
         load = self._y * worker / self._accelerators
-        factor = run.correction.step_factor(load) * run.slower
+        factor = np.stack(
+            [r.correction.step_factor(load[i]) * r.slower for i, r in enumerate(self._runs)]
+        )
         steady = together(
             scaled(self._prefill_numbers, factor),
-            scaled(run.numbers, factor),
+            scaled(self._decode_numbers, factor),
             q.load,
             worker,
             prefill_workers=self._x,
             decode_workers=self._y,
-            batch_tokens=float(self._prefill.batch_tokens),
+            batch_tokens=np.array([[float(c.batch_tokens)] for c in self._prefills]),
             max_batch=np.inf,
             kv_tokens=np.inf,
             percentile=q.objective.percentile,
         )
-        return self._limited(steady)
-
-    def _limited(self, steady: Steady) -> States:
-        run, q = self._run, self._q
-        limits = np.array([float(b * run.ranks) for b in q.grid.batch])
+        limits = np.array([float(b) for b in q.grid.batch])
         needed = np.asarray(steady.batch_at_percentile) / self._y
-        place = np.searchsorted(limits, needed - 1e-9)
+        place = np.searchsorted(limits, needed / self._ranks - 1e-9)
         held = place < len(limits)
         place = np.minimum(place, len(limits) - 1)
-        fits = np.asarray(steady.fits) & held & (needed * q.load.context <= run.kv_tokens[place])
-        rows = {
-            name: np.atleast_2d(np.broadcast_to(getattr(steady, name), needed.shape))
-            for name in msgspec.structs.asdict(steady)
-        }
-        whole = Steady(**rows)
+        kv = np.take_along_axis(np.stack([r.kv_tokens for r in self._runs]), place, axis=1)
+        later = np.array([[r.later] for r in self._runs])
         whole = msgspec.structs.replace(
-            whole,
-            fits=fits[None, :],
-            ttft_s=whole.ttft_s * run.later,
-            ttft_s_at_percentile=whole.ttft_s_at_percentile * run.later,
+            steady,
+            fits=np.asarray(steady.fits) & held & (needed * q.load.context <= kv),
+            ttft_s=steady.ttft_s * later,
+            ttft_s_at_percentile=steady.ttft_s_at_percentile * later,
         )
-        return States(whole, place[None, :])
+        return States(whole, place)
+
+
+def _row(steady: Steady, i: int) -> Steady:
+    """One row of what in_time looks at."""
+    shape = np.shape(steady.requests_per_s)
+    rows = {
+        name: np.broadcast_to(value, shape)[i]
+        for name, value in msgspec.structs.asdict(steady).items()
+    }
+    return Steady(**rows)

@@ -18,6 +18,7 @@ from neocloud.perf import (
     DISAGGREGATED,
     Configuration,
     Situation,
+    StepNumbers,
     corrections_of,
     decoding,
     layer_of,
@@ -87,6 +88,7 @@ class Prefills:
     layer: str
     """What hands over."""
     configurations: tuple[Configuration, ...]
+    numbers: tuple[StepNumbers, ...]
     rate: Array
     late_s: Array
     """Time to the first token at the percentile, from the end of `aside_s` on."""
@@ -163,13 +165,12 @@ def prefills_of(q: Question) -> Prefills:
     if not found:
         none = np.zeros((0, len(UTILISATIONS)))
         return Prefills(
-            question=q, layer=layer, configurations=(), rate=none, late_s=none,
+            question=q, layer=layer, configurations=(), numbers=(), rate=none, late_s=none,
             aside_s=np.zeros(0), watts=none, size=np.zeros(0), fits=none.astype(bool),
         )  # fmt: skip
     each = [step_numbers(q.architecture, q.accelerator, c, q.predictor, layer=layer) for c in found]
-    numbers = stack(each)
     steady = prefilling(
-        numbers,
+        stack(each),
         q.load,
         UTILISATIONS[None, :],
         batch_tokens=np.array([[float(c.batch_tokens)] for c in found]),
@@ -184,6 +185,7 @@ def prefills_of(q: Question) -> Prefills:
         question=q,
         layer=layer,
         configurations=tuple(found),
+        numbers=tuple(each),
         rate=rate,
         late_s=np.asarray(steady.ttft_s_at_percentile) - aside[:, None],
         aside_s=aside,
