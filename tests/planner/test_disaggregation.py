@@ -18,7 +18,7 @@ from neocloud.perf import (
     step_numbers,
     together,
 )
-from neocloud.planner import make_plan
+from neocloud.planner import make_plan, point_at
 from neocloud.planner.search.candidates import Candidate
 from neocloud.planner.search.disaggregation import disaggregated
 from neocloud.planner.search.find import search
@@ -180,6 +180,33 @@ def test_a_plan_places_both_kinds_of_workers():
     )
     assert all(p.prefill is None for p in one.placements)
     assert one.cost_per_hour.total > plan.cost_per_hour.total
+
+
+def test_both_kinds_of_workers_are_paid_for_by_hand():
+    """Each pool at its own price; energy by the curve of the whole replica."""
+    plan = make_plan(read(CLOUD), CATALOG)
+    apart = [p for p in plan.placements if p.prefill is not None]
+    assert any(p.prefill and p.prefill.pool != p.pool for p in apart), "on two kinds"
+    factor = 0.10 / (1 - 1.10**-5) / (8760 * 0.97)
+    for p in apart:
+        assert p.prefill is not None
+        capital = operations = 0.0
+        for pool, held in p.held().items():
+            price = float(CATALOG.accelerator(pool).capex_usd.value or 0.0)
+            node_w = CATALOG.accelerator(pool).node_power_w.value or 0.0
+            capital += p.replicas * held * price * factor
+            yearly = 195 * 12 * node_w / 8 / 1e3 + 0.03 * price
+            operations += p.replicas * held * yearly / (8760 * 0.97)
+        assert p.cost_per_hour.capital == pytest.approx(capital)
+        assert p.cost_per_hour.operations == pytest.approx(operations)
+        watts = [
+            p.replicas * point_at(p.curve, rate / p.replicas).watts
+            for rate in p.requests_per_s_by_hour
+        ]
+        assert p.cost_per_hour.power == pytest.approx(sum(watts) / 24e3 * 1.25 * 0.08)
+        gigabytes = (4000 * 4 + 500 * 250) / 1e9
+        sent = sum(p.requests_per_s_by_hour) / 24 * 3600
+        assert p.cost_per_hour.network == pytest.approx(sent * gigabytes * 0.0024)
 
 
 def test_emulated_pools_run_both_on_the_same_workers():

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from neocloud.planner import Explanation, Plan, assemble, explain_model, ground_of, placed_on
+from neocloud.planner import (
+    Explanation,
+    Plan,
+    SolverError,
+    assemble,
+    explain_model,
+    ground_of,
+    placed_on,
+)
 from neocloud.planner.market import market_price
 
 from .clouds import CATALOG, TWO_SITES, at_site, changed, read, solved
@@ -60,13 +68,44 @@ def test_what_is_dearer_says_by_how_much_and_what_is_not_says_that():
     assert (serves.site, serves.why) == ("frankfurt", "serves")
     more = loses.cost_per_mtok / serves.cost_per_mtok - 1
     assert more > 1.0
-    assert loses.why == f"{more:.0%} dearer than the dearest that serves"
-    # Cheaper by energy, dearer by traffic, which no figure at full load tells.
-    far = at_site("ashburn", "    pools:", "    network_usd_per_gb: 9\n    pools:", TWO_SITES)
-    found, _ = explained(at_site("ashburn", "usd_per_mwh: 80", "usd_per_mwh: 70", far))
-    first = found.places[0]
+    assert loses.why == f"{more:.0%} dearer than what serves"
+
+
+FAR = at_site(
+    "ashburn", "usd_per_mwh: 80", "usd_per_mwh: 70",
+    at_site("ashburn", "    pools:", "    network_usd_per_gb: 9\n    pools:", TWO_SITES),
+)  # fmt: skip
+"""Ashburn is cheaper by energy and dearer by traffic, which no figure at full load tells."""
+
+
+def test_what_looks_cheap_is_tried_by_placing_again():
+    free = changed(FAR, ("{allowed_sites: [frankfurt]}", "{}"))
+    ground, placed, plan = solved(free)
+    first = explain_model(ground, plan, "llama").places[0]
     assert first.site == "ashburn"
     assert first.why == "its accelerators, power or distance serve other demand better"
+    tried = explain_model(ground, plan, "llama", placed).places[0]
+    stays = "acme: {allowed_sites: [ashburn]}\n  rhein: {allowed_sites: [ashburn]}"
+    there = solved(changed(free, ("acme: {}\n  rhein: {}", stays)))[1]
+    more = there.cost / placed.cost - 1
+    assert more > 0.1
+    assert tried.why == f"all of the model there: the whole plan costs {more:+.1%}"
+
+
+def test_what_cannot_serve_alone_says_so(monkeypatch: pytest.MonkeyPatch):
+    """Who must stay at Frankfurt cannot be served at Ashburn; nor waits an answer for ever."""
+    ground, placed, plan = solved(FAR)
+    assert explain_model(ground, plan, "llama", placed).places[0].why == (
+        "cannot serve all of the model's users alone"
+    )
+
+    def late(*_: object, **__: object) -> None:
+        raise SolverError("no placement found within 10 s")
+
+    monkeypatch.setattr("neocloud.planner.runners_up.place", late)
+    assert explain_model(ground, plan, "llama", placed).places[0].why == (
+        "all of the model there: no placement found within 10 s"
+    )
 
 
 def test_a_place_that_cannot_serve_says_why():

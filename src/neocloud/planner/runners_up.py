@@ -14,6 +14,7 @@ from neocloud.planner.assemble import Ground
 from neocloud.planner.hosts import Host, host_at
 from neocloud.planner.market import MarketPrice, market_price
 from neocloud.planner.placing import place
+from neocloud.planner.placing.program import SolverError
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import ModelSummary, Placement, Plan
 from neocloud.planner.search.candidates import Candidate, operating_points
@@ -150,7 +151,10 @@ def _alone(ground: Ground, placed: Placed, model: str, p: RunnerUp) -> str:
         if o.model != model or (o.site == p.site and set(o.holds) == {p.pool})
     )
     seconds = min(_SECONDS, ground.cloud.planning.max_seconds)
-    answer = place(replace(setting, options=kept), target_gap=1e-3, seconds=seconds)
+    try:
+        answer = place(replace(setting, options=kept), target_gap=1e-3, seconds=seconds)
+    except SolverError:
+        return f"all of the model there: no placement found within {seconds:g} s"
     if answer is None:
         return "cannot serve all of the model's users alone"
     more = answer.cost / placed.cost - 1.0
