@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
 from neocloud.planner import Change, InfeasibleError, make_plan
 from neocloud.spec.load import parse_cloud
 
-from .clouds import CATALOG, TWO_SITES, at_site, changed, read
+from .clouds import CATALOG, TWO_SITES, at_site, changed, plan_of, read
 
 
 def infeasible(text: str) -> InfeasibleError:
@@ -104,3 +106,56 @@ def test_a_pool_that_nothing_measured_stands_behind_is_told():
     )
     error = infeasible(changed(tpu, ("[new-york]", "[sydney]"), ("ttft_ms: 1000", "ttft_ms: 100")))
     assert any("ashburn/gaudi-3 is left out" in reason for reason in error.reasons)
+
+
+def test_no_megawatts_is_infeasible_and_says_which_line():
+    text = at_site("frankfurt", "capacity_mw: 0.1", "capacity_mw: 0")
+    line = text.splitlines().index("      - {usd_per_mwh: 80, capacity_mw: 0}")  # of `power:`
+    with pytest.raises(InfeasibleError) as caught:
+        plan_of(text)
+    (reason,) = caught.value.reasons
+    assert reason.startswith(f"cloud.yaml:{line}: power at frankfurt binds: ")
+    assert "give 0 MW" in reason
+    assert "Raise capacity_mw" in reason
+    needed = float(reason.split(" MW more")[0].rsplit(" ", 1)[1])
+    # What it says is enough, and a tenth less is not.
+    plan_of(at_site("frankfurt", "capacity_mw: 0.1", f"capacity_mw: {needed * 1.01}"))
+    with pytest.raises(InfeasibleError):
+        plan_of(at_site("frankfurt", "capacity_mw: 0.1", f"capacity_mw: {needed * 0.9}"))
+
+
+def test_too_few_accelerators_are_named_with_their_number():
+    text = changed(TWO_SITES, ("requests_per_s: 25", "requests_per_s: 300"))
+    with pytest.raises(InfeasibleError) as caught:
+        plan_of(text)
+    (reason,) = caught.value.reasons
+    assert "pool frankfurt/h100-sxm binds: it holds 1 node to plan on and " in reason
+    more = int(re.search(r" and (\d+) more (is|are) needed", reason)[1])
+    (change,) = caught.value.changes
+    assert change.path == "sites.frankfurt.pools.h100-sxm.nodes"
+    assert change.value == 1 + more
+    enough = at_site("frankfurt", "nodes: 1", f"nodes: {1 + more}", text)
+    plan_of(enough)
+    with pytest.raises(InfeasibleError):
+        plan_of(at_site("frankfurt", "nodes: 1", f"nodes: {more}", text))
+
+
+def test_users_too_far_away_bind_the_objective():
+    far = changed(
+        TWO_SITES, ("metros: [berlin]", "metros: [sydney]"), ("ttft_ms: 1000", "ttft_ms: 250")
+    )
+    line = 1 + far.splitlines().index("    objective: {ttft_ms: 250, tpot_ms: 40}")
+    with pytest.raises(InfeasibleError) as caught:
+        plan_of(far)
+    (reason,) = caught.value.reasons
+    assert reason.startswith(f"cloud.yaml:{line}: the objective of llama binds")
+    assert "sydney" in reason
+    assert "ms to frankfurt" in reason
+
+
+def test_an_objective_that_nothing_reaches_says_how_near_it_came():
+    with pytest.raises(InfeasibleError) as caught:
+        plan_of(changed(TWO_SITES, ("tpot_ms: 40", "tpot_ms: 3")))
+    (reason,) = caught.value.reasons
+    assert "a tpot of " in reason
+    assert "(objective 3)" in reason
