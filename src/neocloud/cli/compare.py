@@ -93,7 +93,6 @@ def command(
         CatalogError,
         ComparisonError,
         MissingMatplotlibError,
-        NoParametersError,
         SolverError,
     ) as error:
         raise Failure(str(error)) from None
@@ -135,6 +134,8 @@ def _contenders(
         except InfeasibleError as error:
             infeasible.append(_told(opened, error))
             continue
+        except (CatalogError, NoParametersError, SolverError) as error:
+            raise Failure(f"{opened.path}: {error}") from None
         found.append(
             Contender(name=opened.name, cloud=opened.cloud, catalog=opened.catalog, plan=plan)
         )

@@ -15,6 +15,7 @@ from neocloud.planner.comparison import Comparison, EqualCost, Pair
 from neocloud.planner.demand import HOURS
 from neocloud.planner.equal_cost import MAX_FACTOR, loosen, with_factor
 from neocloud.planner.figures import pair_of
+from neocloud.planner.placing.program import SolverError
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import ModelSummary, Plan
 from neocloud.planner.verdict import verdict
@@ -80,6 +81,7 @@ def compare(
     Raises:
         ComparisonError: see `check_comparable`.
         InfeasibleError: a cloud cannot be planned with looser objectives, though it was without.
+        SolverError: nor was a plan with looser objectives found in the time that the file gives.
     """
     check_comparable(first.cloud, second.cloud)
     pair = pair_of(first.plan, second.plan)
@@ -131,7 +133,12 @@ def _planner(
             progress(f"{contender.name}, objectives times {factor:.3g}: {what}", share)
 
         cloud = with_factor(contender.cloud, factor)
-        return make_plan(cloud, contender.catalog, told, predictor)
+        try:
+            return make_plan(cloud, contender.catalog, told, predictor)
+        except SolverError as error:
+            raise SolverError(
+                f"{contender.name} with its objectives times {factor:.3g}: {error}"
+            ) from None
 
     return plan_at
 
