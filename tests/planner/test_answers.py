@@ -150,8 +150,8 @@ def test_it_is_as_careful_as_the_plan():
 def test_where_it_can_stand_it_is_no_cheaper_than_any_plan_could_be(rates, prices, rule, contract):
     text = changed(
         TWO_SITES,
-        ("requests_per_s: 40", f"requests_per_s: {rates[0]}"),
-        ("requests_per_s: 25", f"requests_per_s: {rates[1]}"),
+        ("requests_per_s: 40,", f"requests_per_s: {rates[0]},"),
+        ("requests_per_s: 25,", f"requests_per_s: {rates[1]},"),
         (PLANNING, PLANNING.replace("{", "{" + rule, 1)),
     )
     for site, price in zip(("ashburn", "frankfurt"), prices, strict=True):
@@ -284,7 +284,7 @@ def test_a_pool_that_is_full_with_nothing_left_to_serve_is_worth_nothing_more():
     rate = plan_of(TWO_SITES).placements[0].max_requests_per_s
     exact = changed(
         TWO_SITES,
-        ("requests_per_s: 40", f"requests_per_s: {7.9 * rate - 25:.2f}"),
+        ("requests_per_s: 40,", f"requests_per_s: {7.9 * rate - 25:.2f},"),
         ("[frankfurt]", "[ashburn]"),
         (PLANNING, DEFAULTS),
     )

@@ -73,8 +73,8 @@ def test_a_higher_price_never_raises_emissions(rates, grams, prices):
     text = at_site("ashburn", "usd_per_mwh: 80", "usd_per_mwh: 50", with_carbon(*grams))
     text = changed(
         text,
-        ("requests_per_s: 40", f"requests_per_s: {rates[0]}"),
-        ("requests_per_s: 25", f"requests_per_s: {rates[1]}"),
+        ("requests_per_s: 40,", f"requests_per_s: {rates[0]},"),
+        ("requests_per_s: 25,", f"requests_per_s: {rates[1]},"),
     )
     low, high = prices[0], prices[0] + prices[1]
     one, other = (solved(rule(f"carbon_price_per_tonne: {p}", text))[1:] for p in (low, high))

@@ -38,8 +38,8 @@ class Sizes:
         """Two sites with room for both rates, more where a site must be spared."""
         text = changed(
             TWO_SITES,
-            ("requests_per_s: 40", f"requests_per_s: {self.rates[0]}, shape: servegen-mid"),
-            ("requests_per_s: 25", f"requests_per_s: {self.rates[1]}"),
+            ("requests_per_s: 40,", f"requests_per_s: {self.rates[0]}, shape: servegen-mid,"),
+            ("requests_per_s: 25,", f"requests_per_s: {self.rates[1]},"),
             ("{allowed_sites: [frankfurt]}", "{allowed_sites: [ashburn, frankfurt]}"),
             (PLANNING, PLANNING.replace("{", "{" + self.rule, 1)),
         )

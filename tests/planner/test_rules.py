@@ -168,8 +168,8 @@ def test_replicas_follow_the_hours():
 def test_following_the_hours_is_never_dearer(first: float, second: float, spares: str):
     text = changed(
         rule(f"spares: {spares}", THREE_SITES),
-        ("requests_per_s: 40", f"requests_per_s: {first}, shape: servegen-mid"),
-        ("requests_per_s: 25", f"requests_per_s: {second}, shape: servegen-small"),
+        ("requests_per_s: 40,", f"requests_per_s: {first}, shape: servegen-mid,"),
+        ("requests_per_s: 25,", f"requests_per_s: {second}, shape: servegen-small,"),
     )
     text = text.replace("nodes: 1", "nodes: 4")
     fixed, hourly = (solved(rule(f"replicas: {how}", text))[1] for how in ("fixed", "hourly"))
