@@ -37,7 +37,7 @@ def cloud() -> tuple[Cloud, Catalog]:
 
 @cache
 def plan() -> Plan:
-    return make_plan(*cloud(), lambda _: None)
+    return make_plan(*cloud())
 
 
 def plan_with(**configuration: int) -> Plan:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neocloud.planner import Ground, InfeasibleError
+from neocloud.planner import Ground, InfeasibleError, point_at
 from neocloud.planner.setting import Placed
 
 from .clouds import TWO_SITES, at_site, changed, plan_of, replicas, solved
@@ -32,16 +32,15 @@ CHEAP_IS_DIRTY = at_site("ashburn", "usd_per_mwh: 80", "usd_per_mwh: 40", with_c
 
 
 def test_emissions_by_hand():
-    """All at one site: the energy of the straight line from idle to full load."""
+    """All at one site: the energy by the curves, at 800 g a kWh."""
     plan = plan_of(CHEAP_IS_DIRTY)
     assert set(replicas(plan)) == {"ashburn"}
-    kw = sum(
-        p.curve[0].watts * p.replicas
-        + (p.curve[-1].watts - p.curve[0].watts)
-        * sum(p.requests_per_s_by_hour) / 24 / p.max_requests_per_s
+    watts = sum(
+        count * point_at(p.curve, rate / count).watts / 24
         for p in plan.placements
-    ) / 1e3  # fmt: skip
-    assert plan.carbon_t_per_year == pytest.approx(kw * 1.25 * 8760 * 0.8 / 1e3)
+        for rate, count in zip(p.requests_per_s_by_hour, p.replicas_by_hour, strict=True)
+    )
+    assert plan.carbon_t_per_year == pytest.approx(watts / 1e3 * 1.25 * 8760 * 0.8 / 1e3)
 
 
 def test_a_price_is_paid_on_what_is_emitted():
@@ -83,7 +82,7 @@ def test_a_higher_price_never_raises_emissions(rates, grams, prices):
     assert more <= open_ + 1e-9 * one[0].cost
 
 
-@pytest.mark.parametrize(("share", "binds"), [(0.7, True), (0.5, False), (0.4, True)])
+@pytest.mark.parametrize(("share", "binds"), [(0.7, False), (0.5, False), (0.4, True)])
 def test_a_cap_holds_and_costs(share: float, binds: bool):
     """Whole replicas may leave room below it."""
     free = plan_of(CHEAP_IS_DIRTY)
@@ -97,7 +96,7 @@ def test_a_cap_holds_and_costs(share: float, binds: bool):
 
 def test_a_cap_below_the_cleanest_is_infeasible():
     clean = plan_of(rule("carbon_price_per_tonne: 10000", CHEAP_IS_DIRTY)).carbon_t_per_year
-    plan_of(rule(f"carbon_cap_t_per_year: {clean * 1.001}", CHEAP_IS_DIRTY))
+    plan_of(rule(f"carbon_cap_t_per_year: {clean * 1.05}", CHEAP_IS_DIRTY))
     with pytest.raises(InfeasibleError, match="the carbon cap binds"):
         plan_of(rule(f"carbon_cap_t_per_year: {clean * 0.9}", CHEAP_IS_DIRTY))
 

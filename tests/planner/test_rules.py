@@ -188,7 +188,7 @@ def test_limits_that_replicas_share_by_turns_are_told_by_the_hour():
         hourly=True,
     )
     placed = Placed(replicas=np.array([day, night]), flows={}, drawn_kw={}, cost=0.0, bound=0.0)
-    told = {b.limit: (b.used, b.available) for b in binding(asked, placed)}
+    told = {b.limit: (b.used, b.available) for b in binding(asked, placed, 0.0)}
     assert told == {"accelerators": (6.0, 6.0), "power": (5.25e-3, 5.25e-3)}
 
 

@@ -197,11 +197,15 @@ def _against(plan: Plan) -> None:
         short = (
             f", {n.missing_accelerators} more than stand there" if n.missing_accelerators else ""
         )
-        left = f" It misses the objective of {', '.join(n.missed)}." if n.missed else ""
+        more = (
+            f". It misses the objective of {', '.join(n.missed)}, which is not in that"
+            if n.missed
+            else f": {n.cost_per_hour.total / total:.2f} times this one's"
+        )
         click.echo(
             f"The naive plan (nearest site, largest accelerator, default settings) costs "
             f"{significant(n.cost_per_hour.total, 4)} {unit} an hour on {n.accelerators:,} "
-            f"accelerators{short}: {n.cost_per_hour.total / total:.2f} times this one's.{left}"
+            f"accelerators{short}{more}."
         )
     t = answers.today
     if t is not None:

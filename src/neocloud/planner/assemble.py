@@ -89,6 +89,7 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
         for p, cost in zip(placements, costs, strict=True)
     )
     counts = ground.searched.counts
+    emitted = carbon_t_per_year(setting, placed, draws_of(ground))
     used = {(p.site, pool) for p in kept for pool in p.held()}
     return Plan(
         cloud=cloud.name,
@@ -107,8 +108,8 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
         rental_allowed=bool(ground.rented),
         confidence=cloud.planning.confidence,
         spares=cloud.planning.spares,
-        carbon_t_per_year=carbon_t_per_year(setting, placed),
-        binding=binding(setting, placed),
+        carbon_t_per_year=emitted,
+        binding=binding(setting, placed, emitted),
         search=Search(
             examined=counts.examined,
             no_room=counts.no_room,
@@ -129,12 +130,16 @@ def assemble(ground: Ground, placed: Placed) -> Plan:
     )
 
 
+def draws_of(ground: Ground) -> list[Draw]:
+    """What each option's replicas draw."""
+    return [Draw(w.host.site, w.candidate.curve, w.host.pue) for w in ground.searched.ways]
+
+
 def _placements(ground: Ground, placed: Placed) -> tuple[list[Placement], list[Flow]]:
     placements: list[Placement] = []
     flows: list[Flow] = []
     ways = ground.searched.ways
-    draws = [Draw(w.host.site, w.candidate.curve, w.host.pue) for w in ways]
-    prices = price_by_site(ground.setting, placed, draws)
+    prices = price_by_site(ground.setting, placed, draws_of(ground))
     before: dict[tuple[str, str, str], int] = {}
     for o, way in enumerate(ways):
         counts = placed.replicas[o]

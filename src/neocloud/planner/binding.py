@@ -10,14 +10,23 @@ from neocloud.planner.demand import HOURS
 from neocloud.planner.records import Binding
 from neocloud.planner.setting import INFINITY, Group, Placed, Setting
 
+_USED_UP = 0.99
+"""Share of the carbon cap above which it counts as used up: whole replicas leave some room."""
 
-def binding(setting: Setting, placed: Placed) -> tuple[Binding, ...]:
-    """Limits with less room than the smallest replica that might stand there."""
+
+def binding(setting: Setting, placed: Placed, emitted_t: float) -> tuple[Binding, ...]:
+    """Limits with less room than the smallest replica that might stand there.
+
+    Args:
+        setting: what was placed.
+        placed: the answer.
+        emitted_t: emissions of a year, tonnes.
+    """
     found = [
         *(_pool(setting, placed, site, pool) for site, pool in setting.accelerators),
         *(_group(setting, placed, group) for group in setting.groups),
         *(_power(setting, placed, site) for site in setting.contracts),
-        _carbon(setting, placed),
+        _carbon(setting, emitted_t),
     ]
     return tuple(b for b in found if b is not None)
 
@@ -86,18 +95,13 @@ def _power(setting: Setting, placed: Placed, site: str) -> Binding | None:
     )
 
 
-def _carbon(setting: Setting, placed: Placed) -> Binding | None:
+def _carbon(setting: Setting, emitted_t: float) -> Binding | None:
     cap = setting.carbon_cap_kg
     if cap is None:
         return None
-    used = sum(
-        float(placed.drawn_kw[site, c].sum()) * contract.carbon_kg_per_kwh
-        for site, contracts in setting.contracts.items()
-        for c, contract in enumerate(contracts)
-    )
-    if used < 0.999 * cap:
+    available = cap * 365.0 / 1e3
+    if emitted_t < _USED_UP * available:
         return None
-    year = 365.0 / 1e3
     return Binding(
-        limit="carbon", where="all sites", used=used * year, available=cap * year, unit="t/year"
+        limit="carbon", where="all sites", used=emitted_t, available=available, unit="t/year"
     )

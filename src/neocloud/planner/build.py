@@ -8,12 +8,13 @@ from dataclasses import replace
 from neocloud.catalog import Catalog
 from neocloud.perf import Predictor, shipped
 from neocloud.planner import rates
-from neocloud.planner.assemble import Ground, assemble
+from neocloud.planner.assemble import Ground, assemble, draws_of
 from neocloud.planner.demand import demand_classes
 from neocloud.planner.hosts import Host, hosts_of, rented_hosts
 from neocloud.planner.infeasible import (
     Explained,
     InfeasibleError,
+    explain_curves,
     explain_objectives,
     explain_shortages,
     left_out,
@@ -23,6 +24,7 @@ from neocloud.planner.infeasible import (
 )
 from neocloud.planner.lengths import lengths_of
 from neocloud.planner.placing import place
+from neocloud.planner.power import carbon_t_per_year
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import Plan
 from neocloud.planner.searching import Asked, search_all
@@ -34,6 +36,9 @@ TARGET_GAP = 1e-4
 _LOOSER = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 """Times the least objective that reaches all users, which a replica holds with next to no load."""
 _HALVES = 4
+_CAP_ROUNDS = 10
+_LEAST_SLOPE = 0.1
+"""Of emissions by the curves over those by the line."""
 _KG = 1e3
 
 
@@ -63,18 +68,39 @@ def make_plan(
 def placed_on(ground: Ground, progress: Progress = silent) -> Placed:
     """Solve the placement.
 
+    A carbon cap is held by what replicas draw by their curves, which is a little above the line
+    that placement goes by: its cap is lowered until what is emitted is within the file's.
+
     Raises:
         InfeasibleError: see `make_plan`.
     """
-    placed = place(
-        ground.setting,
-        target_gap=TARGET_GAP,
-        seconds=ground.cloud.planning.max_seconds,
-        progress=progress,
-    )
-    if placed is None:
-        raise infeasible(ground, progress)
-    return placed
+    setting = ground.setting
+    if setting.carbon_cap_kg is None:
+        placed = _solved(ground, setting, progress)
+        if placed is None:
+            raise infeasible(ground, progress)
+        return placed
+    cap = line = setting.carbon_cap_kg
+    before: tuple[float, float] | None = None
+    for _ in range(_CAP_ROUNDS):
+        lowered = replace(setting, carbon_cap_kg=line)
+        placed = _solved(ground, lowered, progress)
+        if placed is None:
+            break
+        emitted = carbon_t_per_year(lowered, placed, draws_of(ground)) * _KG / 365.0
+        if emitted <= cap * (1.0 + 1e-9):
+            return placed
+        slope = 1.0 if before is None else (before[1] - emitted) / (before[0] - line)
+        before = (line, emitted)
+        line -= (emitted - cap * (1.0 - 1e-4)) / max(slope, _LEAST_SLOPE)
+        if line <= 0.0:
+            break
+    raise infeasible(ground, progress)
+
+
+def _solved(ground: Ground, setting: Setting, progress: Progress) -> Placed | None:
+    seconds = ground.cloud.planning.max_seconds
+    return place(setting, target_gap=TARGET_GAP, seconds=seconds, progress=progress)
 
 
 def infeasible(ground: Ground, progress: Progress = silent) -> InfeasibleError:
@@ -85,7 +111,7 @@ def infeasible(ground: Ground, progress: Progress = silent) -> InfeasibleError:
     """
     progress("looking for what binds", None)
     if not stranded(ground.setting):
-        return _told(ground, explain_shortages(ground))
+        return _told(ground, explain_shortages(ground) or explain_curves(ground))
     low, wider = 0.0, ground
     for high in _LOOSER:
         wider = _with_looser(ground, high, progress)

@@ -47,15 +47,18 @@ def demand_classes(
 ) -> tuple[DemandClass, ...]:
     """Spread each demand over its metros and the hours of the day, then join equals.
 
-    Tenants without `allowed_sites` may be served at `rented` places too.
+    Tenants without `allowed_sites` may be served at `rented` places too, but for those with a
+    carbon limit: nobody says what rented power emits.
     """
     rates: dict[_Key, NDArray[np.float64]] = {}
     by_tenant: dict[_Key, dict[str, float]] = {}
     for demand in cloud.demand:
         tenant = cloud.tenants[demand.tenant]
         sites = tenant.allowed_sites
-        if sites is None:
+        if sites is None and tenant.carbon_limit_g_per_kwh is None:
             sites = (*cloud.sites, *rented)
+        elif sites is None:
+            sites = tuple(cloud.sites)
         shape = catalog.shape(demand.shape).by_local_hour
         for metro, share in demand.metros.items():
             offset = utc_offset_hours(catalog.metro(metro))

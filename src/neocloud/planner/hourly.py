@@ -39,18 +39,20 @@ def planned_activity(plan: Plan) -> tuple[Row, ...]:
     for p in plan.placements:
         for hour, replicas in enumerate(p.replicas_by_hour):
             point = point_at(p.curve, p.requests_per_s_by_hour[hour] / max(replicas, 1))
-            accelerators = replicas * p.configuration.accelerators
-            rows.append(
+            energy = replicas * point.watts / 1e3 * p.pue
+            rows += [
                 Row(
                     source=Origin.PLANNED,
                     hour_utc=hour * HOUR_NS,
                     site=p.site,
-                    pool=p.pool,
+                    pool=pool,
                     model=p.model,
                     purpose=Purpose.INFERENCE,
-                    allocated_accelerator_s=accelerators * 3600.0,
-                    busy_accelerator_s=accelerators * 3600.0 * point.busy,
-                    energy_kwh=replicas * point.watts / 1e3 * p.pue,
+                    allocated_accelerator_s=replicas * held * 3600.0,
+                    busy_accelerator_s=replicas * held * 3600.0 * point.busy,
+                    # Of a replica on two pools all energy stands with the one that answers.
+                    energy_kwh=energy if pool == p.pool else 0.0,
                 )
-            )
+                for pool, held in p.held().items()
+            ]
     return tuple(rows)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neocloud.planner.assemble import Ground
+from neocloud.planner.assemble import Ground, draws_of
 from neocloud.planner.demand import HOURS, DemandClass
-from neocloud.planner.placing import shortages
+from neocloud.planner.placing import place, shortages
+from neocloud.planner.power import carbon_t_per_year
 from neocloud.planner.search.find import Found
 from neocloud.planner.setting import INFINITY, Setting, Shortage
 from neocloud.spec import Cloud, Objective
@@ -100,6 +101,12 @@ def with_objectives(cloud: Cloud, objectives: Mapping[str, Objective]) -> Cloud:
 def explain_shortages(ground: Ground) -> list[Explained]:
     """A sentence for each limit that lacks something, at the least."""
     return [_say(ground, s) for s in shortages(ground.setting)]
+
+
+def explain_curves(ground: Ground) -> list[Explained]:
+    """For a carbon cap that is held by the line that placement draws along, not by the curves."""
+    cap = ground.setting.carbon_cap_kg
+    return [] if cap is None else [_carbon(ground, cap)]
 
 
 def left_out(ground: Ground) -> list[str]:
@@ -209,13 +216,7 @@ def _say(ground: Ground, s: Shortage) -> Explained:
             (Change(path=path, value=s.available + s.missing, unit=s.unit),),
         )
     if s.limit == "carbon":
-        path = "planning.carbon_cap_t_per_year"
-        cap = _up((s.available + s.missing) * 365.0 / 1e3)
-        return Explained(
-            f"{cloud.where(path)}: the carbon cap binds: at least {cap:g} t a year are emitted. "
-            "Raise it, or add cleaner power.",
-            (Change(path=path, value=cap, unit="t/year"),),
-        )
+        return _carbon(ground, s.available + s.missing)
     if s.limit == "sites":
         path = f"models.{s.where}.min_sites"
         left = max(1.0, cloud.models[s.where].min_sites - s.missing)
@@ -228,6 +229,25 @@ def _say(ground: Ground, s: Shortage) -> Explained:
         f"{s.limit} binds for {s.where}: {s.missing:.2f} requests/s cannot be served anywhere it "
         "may go."
     )
+
+
+def _carbon(ground: Ground, kg: float) -> Explained:
+    path = "planning.carbon_cap_t_per_year"
+    cap = _up(_emitted(ground, kg))
+    return Explained(
+        f"{ground.cloud.where(path)}: the carbon cap binds: at least {cap:g} t a year are emitted. "
+        "Raise it, or add cleaner power.",
+        (Change(path=path, value=cap, unit="t/year"),),
+    )
+
+
+def _emitted(ground: Ground, kg: float) -> float:
+    """Tonnes a year by the curves, of a placement that emits so many kg a day by its line."""
+    setting = replace(ground.setting, carbon_cap_kg=kg * _ROOM)
+    answer = place(setting, target_gap=1.0, seconds=ground.cloud.planning.max_seconds)
+    if answer is None:
+        return kg * 365.0 / 1e3
+    return carbon_t_per_year(setting, answer, draws_of(ground))
 
 
 def _nodes(ground: Ground, s: Shortage) -> Explained:

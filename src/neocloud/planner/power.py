@@ -28,9 +28,9 @@ class Draw:
 def price_by_site(setting: Setting, placed: Placed, draws: Sequence[Draw]) -> dict[str, float]:
     """Price per kWh drawn, by site: contracts, peaks and carbon; 0 where energy is in the rent.
 
-    Placement draws a straight line from idle to full power; what replicas draw by their curves is
-    a little off it. Each contract gives its share of that, and is paid for no less than it obliges
-    to. Where nothing is drawn the first contract's price stands.
+    Placement draws along a straight line; what replicas draw by their curves is a little above it.
+    Each contract gives its share of that, and is paid for no less than it obliges to. Where nothing
+    is drawn the first contract's price stands.
 
     Args:
         setting: what was placed.
@@ -64,13 +64,19 @@ def obligations(setting: Setting, placed: Placed) -> tuple[Obligation, ...]:
     return tuple(found)
 
 
-def carbon_t_per_year(setting: Setting, placed: Placed) -> float:
-    """Emissions of the energy drawn, a year of such days."""
-    kg = sum(
-        float(placed.drawn_kw[site, c].sum()) * contract.carbon_kg_per_kwh
-        for site, contracts in setting.contracts.items()
-        for c, contract in enumerate(contracts)
-    )
+def carbon_t_per_year(setting: Setting, placed: Placed, draws: Sequence[Draw]) -> float:
+    """Emissions of the energy drawn by the curves, a year of such days."""
+    kg = 0.0
+    for site, contracts in setting.contracts.items():
+        by_contract = [float(placed.drawn_kw[site, c].sum()) for c in range(len(contracts))]
+        planned = sum(by_contract)
+        if planned <= _NOTHING_KWH:
+            continue
+        scale = _drawn_kwh(placed, draws, site) / planned
+        kg += scale * sum(
+            kwh * contract.carbon_kg_per_kwh
+            for kwh, contract in zip(by_contract, contracts, strict=True)
+        )
     return kg * 365.0 / 1e3
 
 

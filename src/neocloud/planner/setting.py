@@ -69,7 +69,7 @@ class Option:
         requests_per_s: what it takes within the objective.
         max_rtt_ms: users farther away would see their first token too late at full load.
         idle_kw: power at the meter of a replica that nobody uses.
-        full_kw: the same at full load; straight between the two.
+        full_kw: the same at full load. The straight line between the two lies below the curve.
         cost_per_hour: of what it holds: capital and operations, or rent.
         network_per_request: of a request of mean length.
     """

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neocloud.perf import (
     Configuration,
     ConfigurationError,
+    Predictor,
     Situation,
     Slower,
     corrections_of,
@@ -50,7 +51,7 @@ def runs_of(q: Question) -> Runs:
             no_room += 1
     asked = [Situation(q.architecture, q.accelerator, c, q.load) for c, _ in fitting]
     corrections = corrections_of(asked, q.predictor)
-    slower = slower_of(q, asked)
+    slower = slower_at(q.confidence, asked, q.predictor)
     kept = [
         Run(
             configuration=configuration,
@@ -81,8 +82,8 @@ def kv_tokens_of(q: Question, configuration: Configuration) -> NDArray[np.float6
         return None
 
 
-def slower_of(q: Question, asked: Sequence[Situation]) -> Slower:
-    """Factors at the confidence asked for; none where the prediction itself is planned with."""
-    if q.confidence == MEDIAN or not asked:
+def slower_at(confidence: float, asked: Sequence[Situation], predictor: Predictor | None) -> Slower:
+    """Factors at a confidence; none where the prediction itself is planned with."""
+    if confidence == MEDIAN or not asked:
         return Slower(step=np.ones(len(asked)), first=np.ones(len(asked)))
-    return slower_by(asked, q.confidence, q.predictor)
+    return slower_by(asked, confidence, predictor)

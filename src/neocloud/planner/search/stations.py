@@ -30,7 +30,7 @@ from neocloud.perf import (
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.grid import COARSE, FINE, configurations
 from neocloud.planner.search.question import Question, Run
-from neocloud.planner.search.runs import kv_tokens_of, slower_of
+from neocloud.planner.search.runs import kv_tokens_of, slower_at
 from neocloud.planner.search.states import leading
 
 UTILISATIONS = np.concatenate([np.geomspace(0.02, 0.5, 14, endpoint=False),
@@ -111,7 +111,7 @@ def decoders_of(q: Question) -> Decoders:
     asked = [
         Situation(q.architecture, q.accelerator, c, q.load, DISAGGREGATED, layer) for c in found
     ]
-    slower = slower_of(q, asked)
+    slower = slower_at(q.confidence, asked, q.predictor)
     runs = tuple(
         Run(
             configuration=c,
