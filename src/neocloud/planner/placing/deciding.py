@@ -38,7 +38,7 @@ _FEW = 240
 """Options up to which every cell is solved alone first."""
 _TIGHTEN_SHARE = 0.65
 _FIRST_SHARE = 0.75
-_STEP_S = 2.0
+_STEP_S = 0.5
 
 
 def silent(_: str, __: float | None) -> None:
@@ -197,7 +197,7 @@ def _plain(
 ) -> Placed | None:
     """Solve the whole program, from the best so far, with the time that is left."""
     while True:
-        f, _ = whole_program(layout, cuts)
+        f, _ = whole_program(layout, cuts, [])
         if best is not None and watch.left <= 0.0:
             return read(best.formulation, best.values, bound)
         if best is None:

@@ -247,30 +247,6 @@ def cut(f: Formulation, cuts: Iterable[Cut]) -> None:
         f.program.rows(len(where), low, INFINITY, terms)
 
 
-def cover(f: Formulation, cuts: Iterable[Cut]) -> None:
-    """Enough replicas for each type, for all of them, and for the sets of cuts.
-
-    Follows from the other rows; a solver that has it as a row of whole numbers alone finds from
-    which numbers on it is worth rounding up.
-    """
-    layout = f.layout
-    sets = {one.types.tobytes(): one.types for one in cuts if one.lost < 0}
-    of_model = [layout.type_model == m for m in f.models]
-    single = np.eye(len(layout.type_model), dtype=bool)[np.isin(layout.type_model, f.models)]
-    sets |= {types.tobytes(): types for types in (*of_model, *single)}
-    for types in sets.values():
-        here = np.flatnonzero(_any(layout.option_reach[types])[f.options])
-        if not np.isin(layout.type_model[types], f.models).all():
-            continue
-        wanted = layout.demand[types][:, f.hours].sum(axis=0)
-        low = wanted if layout.setting.hourly else wanted.max(keepdims=True)
-        each, rate = np.arange(f.spans), layout.rate[f.options[here]][:, None]
-        terms = [Terms(each, f.replicas[here], rate)]
-        if f.used is not None:
-            terms.append(Terms(each, f.used[here], -rate))
-        f.program.rows(f.spans, low, INFINITY, *terms)
-
-
 def _any(reach: Truths) -> Truths:
     return np.asarray(reach.any(axis=0), dtype=bool)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from neocloud.planner.demand import HOURS
+from neocloud.planner.placing.covering import add_rounded, cover, covers
 from neocloud.planner.placing.cuts import broken
-from neocloud.planner.placing.formulation import Costs, Cut, cover, cut, fix, limit, serve
-from neocloud.planner.placing.layout import Layout, Numbers, Places
+from neocloud.planner.placing.formulation import Costs, Cut, cut, fix, limit, serve
+from neocloud.planner.placing.layout import Layout, Numbers, Places, Truths
 from neocloud.planner.placing.limits import hold
-from neocloud.planner.placing.program import SMALL, Watch, relax, solve
+from neocloud.planner.placing.program import CELL, STEP, Watch, relax, solve
 from neocloud.planner.placing.relaxation import Relaxation
 
 _SMALL = 72
@@ -72,9 +73,11 @@ class Parts:
     def priced(self, models: Places, hours: Places, gap: float, seconds: float) -> Part:
         """Cheapest with pools at their prices; the bound is one over all options."""
         cell = self.relaxation.bound / self.relaxation.parts.size
-        effort = _Effort(gap, gap * cell, seconds, SMALL)
-        part = self._solved(self.relaxation.priced, models, hours, effort, None, None)
-        return Part(part.replicas, part.cost, min(part.bound, self._without(models, hours, 0.0)))
+        effort = _Effort(gap, gap * cell, seconds, CELL)
+        options = self.chosen[self._of(models)]
+        found = self._solved(self.relaxation.priced, models, hours, options, effort, None, None)
+        bound = min(found.bound, self._without(options, models, hours, 0.0))
+        return Part(found.replicas, found.cost, bound)
 
     def beside(
         self,
@@ -99,12 +102,24 @@ class Parts:
             costs: those with the prices of power where not said.
         """
         used = costs or self.relaxation.fed
-        settings = SMALL if len(models) * len(hours) <= _SMALL else {}
+        settings = STEP if len(models) * len(hours) <= _SMALL else {}
         effort = _Effort(gap, 0.0, seconds, settings)
-        part = self._solved(used, models, hours, effort, others, start)
-        spans = hours if self.layout.setting.hourly else np.zeros(1, np.int64)
-        room = float(self.relaxation.room[spans].sum())
-        return Part(part.replicas, part.cost, min(part.bound, self._without(models, hours, room)))
+        options = self.chosen[self._of(models)]
+        if start is not None:
+            inside = np.isin(self.layout.option_model, models) & (start.max(axis=1) > 0.0)
+            options = np.union1d(options, np.flatnonzero(inside))
+        part = self._solved(used, models, hours, options, effort, others, start)
+        room = float(self.relaxation.room[self._spans(hours)].sum())
+        bound = min(part.bound, self._without(options, models, hours, room))
+        return Part(part.replicas, part.cost, bound)
+
+    def _of(self, models: Places) -> Truths:
+        """Which of the chosen options are of some models."""
+        found: Truths = np.isin(self.layout.option_model[self.chosen], models)
+        return found
+
+    def _spans(self, hours: Places) -> Places:
+        return hours if self.layout.setting.hourly else np.zeros(1, np.int64)
 
     def cost_of(self, replicas: Numbers, models: Places, hours: Places) -> float:
         """What given replicas of a part cost with the prices of power."""
@@ -127,12 +142,11 @@ class Parts:
                 found[one.lost, one.types.tobytes()] = replace(one, hours=every)
         return list(found.values())
 
-    def _without(self, models: Places, hours: Places, room: float) -> float:
-        """What the part costs at least if an option is used that is not among the chosen."""
-        relaxation = self.relaxation
-        spans = hours if self.layout.setting.hourly else np.zeros(1, np.int64)
+    def _without(self, options: Places, models: Places, hours: Places, room: float) -> float:
+        """What the part costs at least if it uses one that is not among these options."""
+        relaxation, spans = self.relaxation, self._spans(hours)
         left = np.isin(self.layout.option_model, models)
-        left[self.chosen] = False
+        left[options] = False
         extra = relaxation.reduced[np.ix_(left, spans)].min(initial=np.inf)
         return room + float(relaxation.parts[np.ix_(models, spans)].sum() + extra)
 
@@ -141,21 +155,19 @@ class Parts:
         costs: Costs,
         models: Places,
         hours: Places,
+        options: Places,
         effort: _Effort,
         others: Numbers | None,
         start: Numbers | None,
     ) -> Part:
         layout = self.layout
-        options = self.chosen[np.isin(layout.option_model[self.chosen], models)]
-        if start is not None:
-            inside = np.isin(layout.option_model, models) & (start.max(axis=1) > 0.0)
-            options = np.union1d(options, np.flatnonzero(inside))
         bound = -np.inf
         for _ in range(_TRIES):
             f = serve(layout, costs, options=options, models=models, hours=hours)
             cuts = self._widened(models)
             cut(f, cuts)
-            cover(f, cuts)
+            cover(f, covers(layout, cuts, models))
+            add_rounded(f, self.relaxation.rounded)
             if others is not None:
                 hold(f, others)
             limit(f)

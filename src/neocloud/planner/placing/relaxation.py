@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neocloud.planner.demand import HOURS
+from neocloud.planner.placing.covering import Rounded, add_rounded, covers, rounded
 from neocloud.planner.placing.cuts import broken
 from neocloud.planner.placing.formulation import (
     Costs,
@@ -40,6 +41,10 @@ _CLOSE = 1e-5
 """Relative: how near the proven bound must come to the objective of the linear program."""
 
 
+_GAIN = 1e-4
+"""Relative: what a round must raise the objective by for another one."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Relaxation:
     """Prices and what they prove.
@@ -52,6 +57,7 @@ class Relaxation:
         reduced: what any replicas of an option add to the bound at least, shape (o, spans).
         replicas: in parts, shape (o, spans).
         options: those that were looked at closely.
+        rounded: rows that rounding gave.
         priced: costs with the prices of all shared rows in them.
         fed: costs with the prices of power in them.
     """
@@ -63,16 +69,18 @@ class Relaxation:
     reduced: Numbers
     replicas: Numbers
     options: Places
+    rounded: list[Rounded]
     priced: Costs
     fed: Costs
 
 
 def whole_program(
-    layout: Layout, cuts: list[Cut], options: Places | None = None
+    layout: Layout, cuts: list[Cut], rows: list[Rounded], options: Places | None = None
 ) -> tuple[Formulation, int]:
     """All of the placement as one program, and how many rows any choice of options shares."""
     f = serve(layout, plain_costs(layout), options=options)
     cut(f, cuts)
+    f.rows["rounded"] = add_rounded(f, rows)
     hold(f)
     feed(f)
     common = f.program.row_count
@@ -85,9 +93,11 @@ def relaxed(layout: Layout, cuts: list[Cut], watch: Watch, options: Places) -> R
 
     None if even in parts the demand cannot be served.
     """
-    count = len(layout.option_model)
+    count, models = len(layout.option_model), np.arange(len(layout.models))
+    rows: list[Rounded] = []
+    last = -np.inf
     while True:
-        f, common = whole_program(layout, cuts, options)
+        f, common = whole_program(layout, cuts, rows, options)
         answer = relax(f.program, watch)
         if answer is None:
             if len(options) == count:
@@ -95,24 +105,39 @@ def relaxed(layout: Layout, cuts: list[Cut], watch: Watch, options: Places) -> R
             options = np.arange(count)
             continue
         more = broken(f, answer.values)
-        found = proven(layout, cuts, answer.prices[:common], f, answer)
+        found = proven(layout, cuts, rows, answer.prices[:common], f, answer)
         wanted = np.minimum(found.reduced, 0.0).sum(axis=1)
         wanted[options] = 0.0
         worth = found.bound >= answer.objective - _CLOSE * abs(answer.objective)
-        if not more and (worth or not wanted.any()):
+        gained = answer.objective - last > _GAIN * abs(answer.objective)
+        if (worth or not wanted.any()) and not gained:
             return found
+        last = answer.objective
         if not worth:
             added = np.argsort(wanted, kind="stable")[:_ADDED]
             options = np.union1d(options, added[wanted[added] < 0.0])
         cuts += more
+        prices = answer.prices[f.rows["rounded"]]
+        rows = [one for one, price in zip(rows, prices, strict=True) if price > 0.0]
+        working = np.zeros_like(found.replicas)
+        working[f.options] = answer.values[f.replicas]
+        if f.used is not None:
+            working[f.options] -= answer.values[f.used]
+        rows += rounded(layout, covers(layout, cuts, models), working)
 
 
 def proven(
-    layout: Layout, cuts: list[Cut], prices: Numbers, f: Formulation, answer: Relaxed
+    layout: Layout,
+    cuts: list[Cut],
+    rows: list[Rounded],
+    prices: Numbers,
+    f: Formulation,
+    answer: Relaxed,
 ) -> Relaxation:
     """What prices of the shared and the models' own rows prove, over all options."""
     full = serve(layout, plain_costs(layout))
     cut(full, cuts)
+    add_rounded(full, rows)
     own = full.program.row_count
     hold(full)
     fed_from = full.program.row_count
@@ -151,6 +176,7 @@ def proven(
         reduced=reduced,
         replicas=replicas,
         options=f.options,
+        rounded=rows,
         priced=Costs(shared_costs[full.replicas], shared_costs[full.sent]),
         fed=Costs(power_costs[full.replicas], power_costs[full.sent]),
     )

@@ -2,9 +2,9 @@
 
 A cell is a model in a span: an hour where replicas may change, else the day. Each cell alone, with
 pools at their prices, gives a plan and a piece of the bound. Plans that do not fit together are
-made to, model by model; then a few models of a span at a time are freed and placed again at their best
-beside the rest (large neighbourhood search, Shaw 1998), those first that are farthest from their
-piece of the bound.
+made to, model by model; then a few models of a span at a time are freed and placed again at their
+best beside the rest (large neighbourhood search, Shaw 1998), those first that are farthest from
+their piece of the bound.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from neocloud.planner.placing.formulation import DAY, Formulation
 from neocloud.planner.placing.layout import Layout, Numbers, Places
 from neocloud.planner.placing.parts import Part, Parts
 
-_NEIGHBOURS = (2, 3, 4)
+_IN_AN_HOUR = (1, 2, 3, 4)
 """Models freed at once; all of them where that finds nothing more."""
+_IN_A_DAY = (2, 3, 4)
+"""The same where replicas stand all day: one model has little room for itself there."""
 _CELL_GAP = 1e-3
-_STEP_GAP = 5e-4
+_MADE_ROOM_GAP = 5e-3
+_STEP_GAP = 1e-3
 
 
 @dataclass(slots=True, eq=False)
@@ -138,7 +141,12 @@ def _make_room(
         inside = np.isin(layout.option_model, freed)
         others = placed * ~inside[:, None]
         part = search.parts.beside(
-            others, freed, hours, _CELL_GAP, seconds, costs=search.parts.relaxation.priced
+            others,
+            freed,
+            hours,
+            _MADE_ROOM_GAP,
+            seconds,
+            costs=search.parts.relaxation.priced,
         )
         if part.replicas is not None:
             placed[:, span] = others[:, span] + part.replicas[:, span]
@@ -194,7 +202,7 @@ def excess(search: Search, f: Formulation, values: Numbers) -> Numbers:
 def neighbourhoods(search: Search, above: Numbers) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Spans and models to free, those first that cost most above their bounds."""
     models = search.models.tolist()
-    for size in (*_NEIGHBOURS, len(models)):
+    for size in (*(_IN_AN_HOUR if search.layout.setting.hourly else _IN_A_DAY), len(models)):
         if size > len(models):
             continue
         worth = sorted(
