@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 
 from neocloud.perf import Configuration, Memory, memory
 from neocloud.planner.records import OperatingPoint
+from neocloud.planner.search.curves import SHARES, Curves
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.grid import COARSE, FINE, limited
-from neocloud.planner.search.question import Question, Run
-from neocloud.planner.search.states import Stack, States, leading, stack_of, states
-
-CURVE = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
-"""Shares of the operating batch at which a curve is kept."""
+from neocloud.planner.search.question import Question
+from neocloud.planner.search.states import Stack, States, leading, states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,8 +237,8 @@ class Aggregated:
     """Where nothing meets the objective: the least latency that any point reaches."""
 
 
-def aggregated(q: Question, runs: tuple[Run, ...], coarse: States, stacked: Stack) -> Aggregated:
-    """Candidates among `runs`, whose states at `COARSE` are known."""
+def aggregated(q: Question, coarse: States, stacked: Stack) -> Aggregated:
+    """Candidates among runs whose states at `COARSE` are known."""
     points, refined = operating_points(q, stacked, coarse)
     best = points.take(undominated(points.measures()))
     fits = int(coarse.fits.sum())
@@ -252,74 +250,32 @@ def aggregated(q: Question, runs: tuple[Run, ...], coarse: States, stacked: Stac
         dominated=in_time + refined - len(best),
         kept=len(best),
     )
-    found = tuple(_candidate(q, runs, best, i) for i in range(len(best)))
+    found = _candidates(q, stacked, best)
     return Aggregated(found, counts, "" if found else nearest(q, coarse))
 
 
-def _candidate(q: Question, runs: tuple[Run, ...], points: Points, i: int) -> Candidate:
-    run = runs[int(points.row[i])]
-    batch = float(points.batch[i])
-    limit = int(points.limit[i])
-    shares = np.array([[*(share * batch for share in CURVE), batch]])
-    below = states(q, stack_of([run]), shares)
-    configuration = limited(run.configuration, q.grid.batch[limit])
-    return Candidate(
-        decode=Station(
+def _candidates(q: Question, stacked: Stack, points: Points) -> tuple[Candidate, ...]:
+    if not len(points):
+        return ()
+    shares = np.array([*SHARES, 1.0])
+    some = stacked.take(points.row)
+    curves = Curves(states(q, some, points.batch[:, None] * shares))
+    found = []
+    for i, run in enumerate(some.runs):
+        configuration = limited(run.configuration, q.grid.batch[int(points.limit[i])])
+        idle_watts = float(run.numbers.idle_w) * configuration.accelerators
+        station = Station(
             configuration=configuration,
             memory=memory(q.architecture, q.accelerator, configuration),
-        ),
-        max_rtt_ms=float(points.rtt_ms[i]),
-        curve=curve_of(below, float(run.numbers.idle_w) * configuration.accelerators),
-    )
-
-
-def curve_of(below: States, idle_watts: float, row: int = 0) -> tuple[OperatingPoint, ...]:
-    """The states of one row as a curve from idle to its last."""
-    points = rising([point(below, i, row) for i in range(below.rate.shape[1])])
-    return (replace_load(points[0], idle_watts), *points)
-
-
-def replace_load(first: OperatingPoint, idle_watts: float) -> OperatingPoint:
-    """A replica that nobody uses: latencies of the least load, no load."""
-    return OperatingPoint(
-        requests_per_s=0.0,
-        decode_batch=0.0,
-        ttft_ms=first.ttft_ms,
-        ttft_ms_at_percentile=first.ttft_ms_at_percentile,
-        tpot_ms=first.tpot_ms,
-        tpot_ms_at_percentile=first.tpot_ms_at_percentile,
-        busy=0.0,
-        watts=idle_watts,
-    )
-
-
-def point(found: States, column: int, row: int = 0) -> OperatingPoint:
-    """One state in a user's units."""
-    shape = found.rate.shape
-    steady = found.steady
-
-    def at(values: NDArray[np.float64]) -> float:
-        return float(np.broadcast_to(values, shape)[row, column])
-
-    return OperatingPoint(
-        requests_per_s=at(steady.requests_per_s),
-        decode_batch=at(steady.decode_batch),
-        ttft_ms=at(steady.ttft_s) * 1e3,
-        ttft_ms_at_percentile=at(steady.ttft_s_at_percentile) * 1e3,
-        tpot_ms=at(steady.tpot_s) * 1e3,
-        tpot_ms_at_percentile=at(steady.tpot_s_at_percentile) * 1e3,
-        busy=at(steady.busy),
-        watts=at(steady.watts),
-    )
-
-
-def rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
-    """Without those that give as much as a larger batch: a curve is read by its rate."""
-    kept = points[-1:]
-    for p in reversed(points[:-1]):
-        if p.requests_per_s < kept[0].requests_per_s:
-            kept.insert(0, p)
-    return kept
+        )
+        found.append(
+            Candidate(
+                decode=station,
+                max_rtt_ms=float(points.rtt_ms[i]),
+                curve=curves.curve(i, idle_watts),
+            )
+        )
+    return tuple(found)
 
 
 def nearest(q: Question, coarse: States) -> str:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neocloud.perf import Steady, memory, scaled, stack, together
-from neocloud.planner.search.candidates import CURVE, Candidate, Counts, Station, best_of, curve_of
+from neocloud.planner.search.candidates import Candidate, Counts, Station, best_of
+from neocloud.planner.search.curves import SHARES, Curves
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.grid import COARSE, FINE, limited
 from neocloud.planner.search.states import States, in_time, leading
@@ -158,14 +159,15 @@ class _Replicas:
             [in_time(_row(below.steady, i), q.objective, rtt) for i, rtt in enumerate(rtts)]
         )
         last = leading(holds, below.rate)
-        shares = np.array([*CURVE, 1.0])
-        curves = self._states(self._top * down[np.maximum(last, 0)][:, None] * shares)
+        shares = np.array([*SHARES, 1.0])
+        top = self._top * down[np.maximum(last, 0)][:, None]
+        curves = Curves(self._states(top * shares))
         return tuple(
             self._candidate(int(i), float(rtts[i]), int(below.limit[i, last[i]]), curves)
             for i in np.flatnonzero(last >= 0)
         )
 
-    def _candidate(self, i: int, rtt_ms: float, limit: int, curves: States) -> Candidate:
+    def _candidate(self, i: int, rtt_ms: float, limit: int, curves: Curves) -> Candidate:
         q, other = self._q, self._other
         decode = limited(self._runs[i].configuration, q.grid.batch[limit])
         prefill = self._prefills[i]
@@ -181,7 +183,7 @@ class _Replicas:
                 workers=int(self._x[i, 0]),
             ),
             max_rtt_ms=rtt_ms,
-            curve=curve_of(curves, float(self._idle_watts[i, 0]), i),
+            curve=curves.curve(i, float(self._idle_watts[i, 0])),
         )
 
     def _states(self, own: Array) -> States:

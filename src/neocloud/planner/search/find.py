@@ -57,7 +57,7 @@ def search(q: Question) -> Found:
         )
     stacked = stack_of(found.runs)
     coarse = states(q, stacked, COARSE[None, :])
-    one = aggregated(q, found.runs, coarse, stacked)
+    one = aggregated(q, coarse, stacked)
     whole = Found(
         question=q,
         runs=found.runs,

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from neocloud.perf import Configuration, Load
 from neocloud.planner.records import OperatingPoint
-from neocloud.planner.search.candidates import Candidate, Station, point
+from neocloud.planner.search.candidates import Candidate, Station
+from neocloud.planner.search.curves import Curves
 from neocloud.planner.search.dominance import undominated
 from neocloud.planner.search.find import Found
 from neocloud.planner.search.grid import limited
@@ -230,7 +231,7 @@ class _Looked:
         station = FrontStation(
             accelerator=configuration.accelerator, configuration=configuration, workers=1
         )
-        return _point(s, station, None, point(coarse, column, row))
+        return _point(s, station, None, Curves(coarse).point(row, column))
 
 
 def tokens_of(load: Load) -> float:
