@@ -108,11 +108,8 @@ def add_rounded(f: Formulation, rows: list[Rounded]) -> Places:
     column = np.full(int(f.columns.max()) + 1, -1)
     column[f.columns] = np.arange(len(f.columns))
     place = _places(f)
-    kept = [
-        one
-        for one in rows
-        if one.model in f.models and one.span < len(column) and column[one.span] >= 0
-    ]
+    inside = {(m, span) for m in f.models.tolist() for span in f.columns.tolist()}
+    kept = [one for one in rows if (one.model, one.span) in inside]
     if not kept:
         return np.zeros(0, dtype=np.int64)
     row = np.repeat(np.arange(len(kept)), [len(one.options) for one in kept])

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from neocloud.planner.demand import HOURS
 from neocloud.planner.placing.answer import read, settle
 from neocloud.planner.placing.cuts import broken
-from neocloud.planner.placing.formulation import Cut, Formulation
+from neocloud.planner.placing.formulation import Formulation
+from neocloud.planner.placing.known import Known
 from neocloud.planner.placing.layout import Layout, Numbers, lay_out
+from neocloud.planner.placing.mixing import advance, begun_mix
 from neocloud.planner.placing.opening import opening
 from neocloud.planner.placing.parts import Parts
 from neocloud.planner.placing.program import Clock, SolverError, Watch, relax, solve
@@ -24,7 +26,7 @@ from neocloud.planner.placing.search import (
     excess,
     improve,
     neighbourhoods,
-    tighten,
+    tighten_all,
     together,
 )
 from neocloud.planner.setting import Placed, Setting
@@ -37,8 +39,12 @@ _PLAIN = 16
 _FEW = 240
 """Options up to which every cell is solved alone first."""
 _TIGHTEN_SHARE = 0.65
+_MORE = 1e-5
+"""Relative: what counts as a better bound."""
+_PASSES = 5
+"""Between rounds of mixing."""
 _FIRST_SHARE = 0.75
-_STEP_S = 0.5
+_STEP_S = 0.2
 
 
 def silent(_: str, __: float | None) -> None:
@@ -77,27 +83,46 @@ def place(
     Raises:
         SolverError: nothing was found in the time.
     """
-    layout, watch, cuts = lay_out(setting), Watch(seconds, clock), list[Cut]()
+    layout, watch, known = lay_out(setting), Watch(seconds, clock), Known()
     if layout.unreachable:
         return None
     if layout.most.size <= _PLAIN:
-        return _plain(layout, cuts, watch, target_gap, None, 0.0)
+        return _plain(layout, known, watch, target_gap, None, 0.0)
     progress("relaxing", None)
-    relaxation = relaxed(layout, cuts, watch, opening(layout, watch))
+    relaxation = relaxed(layout, known, watch, opening(layout, watch))
     if relaxation is None:
         return None
-    search = begun(Parts(layout, relaxation, cuts, watch))
+    search = begun(Parts(layout, relaxation, known, watch))
     _start(search, target_gap, progress)
-    best = _better(search, None)
-    while best is not None and watch.left > 0.0:
-        gap = (best.cost - search.bound) / max(best.cost, 1e-9)
-        progress("improving", gap)
-        if gap <= target_gap or not _pass(search, best, target_gap):
-            break
-        best = _better(search, best)
-    if best is not None and (best.cost - search.bound) / max(best.cost, 1e-9) <= target_gap:
+    best = _improved(search, target_gap, progress)
+    if best is not None and _gap(search, best) <= target_gap:
         return read(best.formulation, best.values, search.bound)
-    return _plain(layout, cuts, watch, target_gap, best, search.bound)
+    return _plain(layout, known, watch, target_gap, best, search.bound)
+
+
+def _gap(search: Search, best: _Best) -> float:
+    return (best.cost - search.bound) / best.cost if best.cost > 0.0 else 0.0
+
+
+def _improved(search: Search, target_gap: float, progress: Progress) -> _Best | None:
+    """Improve replicas, and the bound where plans are mixed, until nothing more is found."""
+    watch, best = search.parts.watch, _better(search, None)
+    few = search.layout.most.size <= _FEW and not search.layout.setting.hourly
+    mix, passes = begun_mix(search) if few else None, 0
+    while best is not None and watch.left > 0.0:
+        progress("improving", _gap(search, best))
+        if _gap(search, best) <= target_gap:
+            break
+        passes += 1
+        cost, bound = best.cost, search.bound
+        changed = _pass(search, best, target_gap)
+        if mix is not None and watch.left > 0.0 and (not changed or passes % _PASSES == 0):
+            advance(mix)
+            changed = changed or search.bound > bound + _MORE * cost
+        best = _better(search, best)
+        if best is None or not (changed or best.cost < cost):
+            break
+    return best
 
 
 def evaluate(
@@ -122,18 +147,11 @@ def evaluate(
 def _start(search: Search, target_gap: float, progress: Progress) -> None:
     """Replicas for every span, and where options are few what each cell costs at least."""
     watch, layout = search.parts.watch, search.layout
-    cells = [(span, m) for span in range(len(search.spans)) for m in search.models.tolist()]
     few = layout.most.size <= _FEW
     if few or not layout.setting.hourly:
         progress("placing each model alone", None)
         budget = _TIGHTEN_SHARE * watch.left
-        cells.sort(key=lambda cell: -search.bounds[cell[1], cell[0]])
-        begin = watch.spent
-        for span, m in cells:
-            left = budget - (watch.spent - begin)
-            if left <= 0.0:
-                break
-            tighten(search, span, m, min(_STEP_S, left))
+        tighten_all(search, budget)
     progress("placing all models", None)
     for span in range(len(search.spans)):
         share = _FIRST_SHARE * watch.left / (len(search.spans) - span)
@@ -150,7 +168,7 @@ def _better(search: Search, best: _Best | None) -> _Best | None:
     """The better one of what was found before and what the search has now."""
     if not search.served:
         return best
-    settled = settle(search.layout, search.replicas, search.parts.cuts, _enough())
+    settled = settle(search.layout, search.replicas, search.parts.known.cuts, _enough())
     if settled is None:
         return best
     f, values = settled
@@ -189,7 +207,7 @@ def _excess(search: Search, best: _Best) -> Numbers:
 
 def _plain(
     layout: Layout,
-    cuts: list[Cut],
+    known: Known,
     watch: Watch,
     target_gap: float,
     best: _Best | None,
@@ -197,7 +215,7 @@ def _plain(
 ) -> Placed | None:
     """Solve the whole program, from the best so far, with the time that is left."""
     while True:
-        f, _ = whole_program(layout, cuts, [])
+        f, _ = whole_program(layout, known)
         if best is not None and watch.left <= 0.0:
             return read(best.formulation, best.values, bound)
         if best is None:
@@ -206,7 +224,7 @@ def _plain(
                 return None
             more = broken(f, answer.values)
             if more:
-                cuts += more
+                known.cuts += more
                 continue
         start = None
         if best is not None:
@@ -223,9 +241,9 @@ def _plain(
             raise SolverError(f"no placement found within {watch.seconds:g} s")
         more = broken(f, whole.values)
         if more:
-            cuts += more
+            known.cuts += more
             continue
-        settled = settle(layout, np.rint(whole.values[f.replicas]), cuts, _enough())
+        settled = settle(layout, np.rint(whole.values[f.replicas]), known.cuts, _enough())
         if settled is None:
             raise SolverError("the replicas found do not serve the demand")
         cost = settled[0].program.cost_of(settled[1])

@@ -8,44 +8,50 @@ from __future__ import annotations
 import numpy as np
 
 from neocloud.planner.placing.formulation import Formulation
-from neocloud.planner.placing.layout import Numbers, Places
+from neocloud.planner.placing.layout import Layout, Numbers, Places
 from neocloud.planner.placing.program import INFINITY, Terms
 from neocloud.planner.setting import Contract
 
 
-def hold(f: Formulation, others: Numbers | None = None) -> None:
-    """Pools, groups of pools, and firm power hold the replicas, in every hour.
+def shared(layout: Layout) -> tuple[Numbers, Numbers]:
+    """What replicas share: what one takes, shape (shared, o), and what is there, (shared,).
 
-    Beside others, shape (o, hours or 1), where there are any.
+    Accelerators of pools, of groups of pools, firm power of sites.
     """
-    layout, program, spans = f.layout, f.program, f.spans
     setting = layout.setting
-    room = np.array(list(setting.accelerators.values()), dtype=np.float64)
     inside = np.array(
         [[pool in group.pools for pool in layout.pools] for group in setting.groups], dtype=float
     ).reshape(len(setting.groups), len(layout.pools))
     at_site = np.arange(len(layout.sites))[:, None] == layout.option_site
-    blocks = {
-        "pools": (layout.holds, room),
-        "groups": (
-            inside @ layout.holds,
+    taken = np.concatenate([layout.holds, inside @ layout.holds, at_site * layout.full_kw])
+    there = np.concatenate(
+        [
+            np.array([float(setting.accelerators[pool]) for pool in layout.pools]),
             np.array([float(group.accelerators) for group in setting.groups]),
-        ),
-        "firm": (at_site * layout.full_kw, layout.firm_kw()),
-    }
-    for name, (taken, there) in blocks.items():
-        part = taken[:, f.options]
-        row, option = np.nonzero(part)
-        block = np.arange(len(there) * spans).reshape(len(there), spans)
-        room = np.repeat(there[:, None], spans, axis=1)
-        if others is not None:
-            room = np.maximum(0.0, room - taken @ others[:, f.columns])
-        f.rows[name] = program.rows(
-            block.size,
-            -INFINITY,
-            room.ravel(),
-            Terms(block[row], f.replicas[option], part[row, option][:, None]),
-        ).reshape(block.shape)
+            layout.firm_kw(),
+        ]
+    )
+    return taken, there
+
+
+def hold(f: Formulation, others: Numbers | None = None) -> None:
+    """What is shared holds the replicas, in every hour.
+
+    Beside others, shape (o, hours or 1), where there are any.
+    """
+    taken, there = shared(f.layout)
+    part = taken[:, f.options]
+    row, option = np.nonzero(part)
+    block = np.arange(len(there) * f.spans).reshape(len(there), f.spans)
+    room = np.repeat(there[:, None], f.spans, axis=1)
+    if others is not None:
+        room = np.maximum(0.0, room - taken @ others[:, f.columns])
+    f.program.rows(
+        block.size,
+        -INFINITY,
+        room.ravel(),
+        Terms(block[row], f.replicas[option], part[row, option][:, None]),
+    )
 
 
 def feed(f: Formulation) -> None:

@@ -7,14 +7,15 @@ then what the part costs at least is a piece of the bound; or the part must fit 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neocloud.planner.demand import HOURS
 from neocloud.planner.placing.covering import add_rounded, cover, covers
-from neocloud.planner.placing.cuts import broken
+from neocloud.planner.placing.cuts import broken, uncovered
 from neocloud.planner.placing.formulation import Costs, Cut, cut, fix, limit, serve
+from neocloud.planner.placing.known import Known
 from neocloud.planner.placing.layout import Layout, Numbers, Places, Truths
 from neocloud.planner.placing.limits import hold
 from neocloud.planner.placing.program import CELL, STEP, Watch, relax, solve
@@ -22,6 +23,8 @@ from neocloud.planner.placing.relaxation import Relaxation
 
 _SMALL = 72
 """Models times hours up to which a program counts as small."""
+_EVERY = 4
+"""Hours for which one stands in a sketch."""
 _TRIES = 4
 """How often a part is solved again because someone was not served."""
 
@@ -56,26 +59,37 @@ class Parts:
     Attributes:
         layout: the setting.
         relaxation: its prices and what they prove.
-        cuts: grows with what is found broken.
+        known: grows with the cuts that are found broken.
         watch: the time that is left.
-        chosen: options that parts are made of: those that the relaxation looked at closely.
     """
 
     layout: Layout
     relaxation: Relaxation
-    cuts: list[Cut]
+    known: Known
     watch: Watch
-    chosen: Places = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.chosen = self.relaxation.options
+    @property
+    def chosen(self) -> Places:
+        """Options that parts are made of: those that the relaxation looked at closely."""
+        return self.relaxation.options
 
-    def priced(self, models: Places, hours: Places, gap: float, seconds: float) -> Part:
-        """Cheapest with pools at their prices; the bound is one over all options."""
+    def priced(
+        self,
+        models: Places,
+        hours: Places,
+        gap: float,
+        seconds: float,
+        costs: Costs | None = None,
+    ) -> Part:
+        """Cheapest with what is shared at prices: the relaxation's, or those in given costs.
+
+        The bound is one over all options; at given costs only where all of them are looked at.
+        """
         cell = self.relaxation.bound / self.relaxation.parts.size
         effort = _Effort(gap, gap * cell, seconds, CELL)
         options = self.chosen[self._of(models)]
-        found = self._solved(self.relaxation.priced, models, hours, options, effort, None, None)
+        used = costs or self.relaxation.priced
+        found = self._solved(used, models, hours, options, effort, None, None)
         bound = min(found.bound, self._without(options, models, hours, 0.0))
         return Part(found.replicas, found.cost, bound)
 
@@ -121,6 +135,26 @@ class Parts:
     def _spans(self, hours: Places) -> Places:
         return hours if self.layout.setting.hourly else np.zeros(1, np.int64)
 
+    def sketched(
+        self, others: Numbers, models: Places, gap: float, seconds: float, start: Numbers
+    ) -> Part:
+        """About the cheapest that fits beside others, where replicas stand all day.
+
+        What is sent is looked at in some hours, each for those around it; the replicas are enough
+        for all. The cost is that of the sketch.
+        """
+        fed = self.relaxation.fed
+        hours = np.arange(_EVERY // 2, HOURS, _EVERY)
+        return self.beside(
+            others,
+            models,
+            hours,
+            gap,
+            seconds,
+            start=start,
+            costs=Costs(fed.replica, fed.sent * _EVERY),
+        )
+
     def cost_of(self, replicas: Numbers, models: Places, hours: Places) -> float:
         """What given replicas of a part cost with the prices of power."""
         layout = self.layout
@@ -137,7 +171,7 @@ class Parts:
         """The cuts of some models, each in all hours."""
         found: dict[tuple[int, bytes], Cut] = {}
         every = np.ones(HOURS, dtype=bool)
-        for one in self.cuts:
+        for one in self.known.cuts:
             if one.model in models:
                 found[one.lost, one.types.tobytes()] = replace(one, hours=every)
         return list(found.values())
@@ -167,7 +201,7 @@ class Parts:
             cuts = self._widened(models)
             cut(f, cuts)
             cover(f, covers(layout, cuts, models))
-            add_rounded(f, self.relaxation.rounded)
+            add_rounded(f, self.known.rounded)
             if others is not None:
                 hold(f, others)
             limit(f)
@@ -188,10 +222,12 @@ class Parts:
             bound = max(bound, whole.bound)
             if whole.values is None:
                 return Part(None, np.inf, bound)
-            more = [one for one in broken(f, whole.values) if one.model in models]
+            more = broken(f, whole.values)
+            replicas = np.zeros((len(layout.option_model), self.relaxation.parts.shape[1]))
+            replicas[np.ix_(options, f.columns)] = np.rint(whole.values[f.replicas])
+            if f.spans < len(hours) < HOURS:
+                more += uncovered(layout, replicas, models)
             if not more:
-                replicas = np.zeros((len(layout.option_model), self.relaxation.parts.shape[1]))
-                replicas[np.ix_(options, f.columns)] = np.rint(whole.values[f.replicas])
                 return Part(replicas, whole.objective, bound)
-            self.cuts += more
+            self.known.cuts += more
         return Part(None, np.inf, bound)

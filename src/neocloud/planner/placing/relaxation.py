@@ -20,17 +20,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from neocloud.planner.demand import HOURS
-from neocloud.planner.placing.covering import Rounded, add_rounded, covers, rounded
+from neocloud.planner.placing.covering import covers, rounded
 from neocloud.planner.placing.cuts import broken
 from neocloud.planner.placing.formulation import (
     Costs,
-    Cut,
     Formulation,
-    cut,
     limit,
     plain_costs,
     serve,
 )
+from neocloud.planner.placing.known import Known
 from neocloud.planner.placing.layout import Layout, Numbers, Places
 from neocloud.planner.placing.limits import feed, hold
 from neocloud.planner.placing.program import Relaxed, Watch, relax
@@ -53,11 +52,11 @@ class Relaxation:
         bound: no placement costs less.
         constant: what power and contracts are worth in it.
         room: what pools, groups and firm power are worth in it, shape (spans,), 0 or less.
+        rent: prices of what is shared, 0 or more, shape (shared, spans).
         parts: the bound's part of each model, shape (models, spans).
         reduced: what any replicas of an option add to the bound at least, shape (o, spans).
         replicas: in parts, shape (o, spans).
         options: those that were looked at closely.
-        rounded: rows that rounding gave.
         priced: costs with the prices of all shared rows in them.
         fed: costs with the prices of power in them.
     """
@@ -65,22 +64,21 @@ class Relaxation:
     bound: float
     constant: float
     room: Numbers
+    rent: Numbers
     parts: Numbers
     reduced: Numbers
     replicas: Numbers
     options: Places
-    rounded: list[Rounded]
     priced: Costs
     fed: Costs
 
 
 def whole_program(
-    layout: Layout, cuts: list[Cut], rows: list[Rounded], options: Places | None = None
+    layout: Layout, known: Known, options: Places | None = None
 ) -> tuple[Formulation, int]:
     """All of the placement as one program, and how many rows any choice of options shares."""
     f = serve(layout, plain_costs(layout), options=options)
-    cut(f, cuts)
-    f.rows["rounded"] = add_rounded(f, rows)
+    f.rows["rounded"] = known.add_to(f)
     hold(f)
     feed(f)
     common = f.program.row_count
@@ -88,16 +86,15 @@ def whole_program(
     return f, common
 
 
-def relaxed(layout: Layout, cuts: list[Cut], watch: Watch, options: Places) -> Relaxation | None:
-    """Solve in parts of replicas, beginning with some options; adds to the cuts.
+def relaxed(layout: Layout, known: Known, watch: Watch, options: Places) -> Relaxation | None:
+    """Solve in parts of replicas, beginning with some options; adds to what is known.
 
     None if even in parts the demand cannot be served.
     """
     count, models = len(layout.option_model), np.arange(len(layout.models))
-    rows: list[Rounded] = []
     last = -np.inf
     while True:
-        f, common = whole_program(layout, cuts, rows, options)
+        f, common = whole_program(layout, known, options)
         answer = relax(f.program, watch)
         if answer is None:
             if len(options) == count:
@@ -105,7 +102,7 @@ def relaxed(layout: Layout, cuts: list[Cut], watch: Watch, options: Places) -> R
             options = np.arange(count)
             continue
         more = broken(f, answer.values)
-        found = proven(layout, cuts, rows, answer.prices[:common], f, answer)
+        found = proven(layout, known, answer.prices[:common], f, answer)
         wanted = np.minimum(found.reduced, 0.0).sum(axis=1)
         wanted[options] = 0.0
         worth = found.bound >= answer.objective - _CLOSE * abs(answer.objective)
@@ -116,28 +113,22 @@ def relaxed(layout: Layout, cuts: list[Cut], watch: Watch, options: Places) -> R
         if not worth:
             added = np.argsort(wanted, kind="stable")[:_ADDED]
             options = np.union1d(options, added[wanted[added] < 0.0])
-        cuts += more
-        prices = answer.prices[f.rows["rounded"]]
-        rows = [one for one, price in zip(rows, prices, strict=True) if price > 0.0]
+        known.cuts += more
+        priced = zip(known.rounded, answer.prices[f.rows["rounded"]], strict=True)
+        known.rounded = [one for one, price in priced if price > 0.0]
         working = np.zeros_like(found.replicas)
         working[f.options] = answer.values[f.replicas]
         if f.used is not None:
             working[f.options] -= answer.values[f.used]
-        rows += rounded(layout, covers(layout, cuts, models), working)
+        known.rounded += rounded(layout, covers(layout, known.cuts, models), working)
 
 
 def proven(
-    layout: Layout,
-    cuts: list[Cut],
-    rows: list[Rounded],
-    prices: Numbers,
-    f: Formulation,
-    answer: Relaxed,
+    layout: Layout, known: Known, prices: Numbers, f: Formulation, answer: Relaxed
 ) -> Relaxation:
     """What prices of the shared and the models' own rows prove, over all options."""
     full = serve(layout, plain_costs(layout))
-    cut(full, cuts)
-    add_rounded(full, rows)
+    known.add_to(full)
     own = full.program.row_count
     hold(full)
     fed_from = full.program.row_count
@@ -172,11 +163,11 @@ def proven(
         bound=constant + float(room.sum()) + float(parts.sum()),
         constant=constant,
         room=room,
+        rent=np.maximum(0.0, -prices[own:fed_from].reshape(-1, spans)),
         parts=parts,
         reduced=reduced,
         replicas=replicas,
         options=f.options,
-        rounded=rows,
         priced=Costs(shared_costs[full.replicas], shared_costs[full.sent]),
         fed=Costs(power_costs[full.replicas], power_costs[full.sent]),
     )

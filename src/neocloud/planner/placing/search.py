@@ -17,6 +17,7 @@ import numpy as np
 
 from neocloud.planner.placing.formulation import DAY, Formulation
 from neocloud.planner.placing.layout import Layout, Numbers, Places
+from neocloud.planner.placing.limits import shared
 from neocloud.planner.placing.parts import Part, Parts
 
 _IN_AN_HOUR = (1, 2, 3, 4)
@@ -24,6 +25,11 @@ _IN_AN_HOUR = (1, 2, 3, 4)
 _IN_A_DAY = (2, 3, 4)
 """The same where replicas stand all day: one model has little room for itself there."""
 _CELL_GAP = 1e-3
+_CELL_S = 1.0
+_SAMPLED_EVERY = 8
+"""Hours between those in which all cells are solved alone."""
+_WORTH = 1e-5
+"""Of the bound: what a cell's whole numbers must add for the like of it to be solved alone."""
 _MADE_ROOM_GAP = 5e-3
 _STEP_GAP = 1e-3
 
@@ -41,6 +47,7 @@ class Search:
         spans: bounds of whole spans, pools included, shape (spans,).
         found: true for the spans that are served.
         tried: neighbourhoods that gave nothing, by span.
+        proven: a bound found otherwise.
     """
 
     parts: Parts
@@ -51,6 +58,7 @@ class Search:
     found: list[bool]
     plans: dict[tuple[int, int], Part] = field(default_factory=dict)
     tried: dict[int, set[tuple[int, ...]]] = field(default_factory=dict)
+    proven: float = -np.inf
 
     @property
     def layout(self) -> Layout:
@@ -62,7 +70,8 @@ class Search:
         """No placement costs less."""
         relaxation = self.parts.relaxation
         by_cell = self.bounds.sum(axis=0) + relaxation.room
-        return relaxation.constant + float(np.maximum(by_cell, self.spans).sum())
+        now = relaxation.constant + float(np.maximum(by_cell, self.spans).sum())
+        return max(now, self.proven)
 
     @property
     def served(self) -> bool:
@@ -90,12 +99,35 @@ def begun(parts: Parts) -> Search:
     )
 
 
-def tighten(search: Search, span: int, model: int, seconds: float) -> None:
-    """Solve a cell alone: its plan, and its piece of the bound."""
+def tighten(search: Search, span: int, model: int, seconds: float) -> float:
+    """Solve a cell alone: its plan, its piece of the bound; by how much that is larger now."""
     parts, hours = search.parts, search.hours(span)
+    before = float(search.bounds[model, span])
     part = parts.priced(np.array([model]), hours, _CELL_GAP, seconds)
     search.plans[model, span] = part
-    search.bounds[model, span] = max(search.bounds[model, span], part.bound)
+    search.bounds[model, span] = max(before, part.bound)
+    return float(search.bounds[model, span]) - before
+
+
+def tighten_all(search: Search, seconds: float) -> None:
+    """Solve cells alone: all models in some spans, then those in the others where it gave much."""
+    watch, count = search.parts.watch, len(search.spans)
+    end = watch.spent + seconds
+    some = range(0, count, _SAMPLED_EVERY)
+    gained = dict.fromkeys(search.models.tolist(), 0.0)
+    for span in some:
+        for m in gained:
+            if watch.spent >= end:
+                return
+            gained[m] += tighten(search, span, m, min(_CELL_S, end - watch.spent)) / len(some)
+    worth = sorted((-gain, m) for m, gain in gained.items() if gain > _WORTH * search.bound)
+    for _, m in worth:
+        for span in range(count):
+            if span in some:
+                continue
+            if watch.spent >= end:
+                return
+            tighten(search, span, m, min(_CELL_S, end - watch.spent))
 
 
 def together(search: Search, span: int, gap: float, seconds: float) -> None:
@@ -173,18 +205,9 @@ def _largest_first(layout: Layout, placed: Numbers, done: list[int]) -> list[int
 
 
 def fits(layout: Layout, replicas: Numbers) -> bool:
-    """True if pools, groups and firm power hold replicas of shape (o, any)."""
-    setting = layout.setting
-    held = layout.holds @ replicas
-    if (held > np.array(list(setting.accelerators.values()))[:, None]).any():
-        return False
-    for group in setting.groups:
-        inside = np.array([pool in group.pools for pool in layout.pools], dtype=bool)
-        if (held[inside].sum(axis=0) > group.accelerators).any():
-            return False
-    kw = np.zeros((len(layout.sites), replicas.shape[1]))
-    np.add.at(kw, layout.option_site, layout.full_kw[:, None] * replicas)
-    return bool((kw <= layout.firm_kw()[:, None] * (1.0 + 1e-9)).all())
+    """True if there is room for replicas of shape (o, any)."""
+    taken, there = shared(layout)
+    return bool((taken @ replicas <= there[:, None] * (1.0 + 1e-9)).all())
 
 
 def excess(search: Search, f: Formulation, values: Numbers) -> Numbers:
@@ -222,13 +245,17 @@ def improve(search: Search, span: int, chosen: tuple[int, ...], seconds: float) 
     layout, freed = search.layout, np.array(chosen)
     inside = np.isin(layout.option_model, freed)[:, None]
     mine, others = search.replicas * inside, search.replicas * ~inside
-    part = search.parts.beside(
-        others, freed, search.hours(span), _STEP_GAP, seconds, start=search.replicas
-    )
-    before = search.parts.cost_of(mine, freed, search.hours(span))
-    if part.replicas is None or part.cost >= before - 1e-7 * max(1.0, abs(before)):
+    hours, parts = search.hours(span), search.parts
+    if layout.setting.hourly:
+        part = parts.beside(others, freed, hours, _STEP_GAP, seconds, start=search.replicas)
+    else:
+        part = parts.sketched(others, freed, _STEP_GAP, seconds, search.replicas)
+    before, after = parts.cost_of(mine, freed, hours), np.inf
+    if part.replicas is not None:
+        after = parts.cost_of(part.replicas, freed, hours)
+    if part.replicas is None or after >= before - 1e-7 * max(1.0, abs(before)):
         search.tried[span].add(chosen)
         return 0.0
     search.replicas[:, span] = others[:, span] + part.replicas[:, span]
     search.tried[span] = set()
-    return before - part.cost
+    return before - after
