@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neocloud.planner.demand import HOURS
 from neocloud.planner.placing.answer import read, settle
+from neocloud.planner.placing.clean import Strict, has_limits, joined, strict, without_limits
 from neocloud.planner.placing.cuts import broken
 from neocloud.planner.placing.formulation import Formulation
 from neocloud.planner.placing.known import Known
@@ -83,9 +84,38 @@ def place(
     Raises:
         SolverError: nothing was found in the time.
     """
-    layout, watch, known = lay_out(setting), Watch(seconds, clock), Known()
+    layout = lay_out(setting)
     if layout.unreachable:
         return None
+    if layout.most.size > _PLAIN and has_limits(setting):
+        cut = strict(setting)
+        if cut is not None:
+            limited = _between(setting, cut, target_gap, seconds, progress, clock)
+            if limited is not None:
+                return limited
+    return _place(layout, target_gap, Watch(seconds, clock), progress)
+
+
+def _between(
+    setting: Setting,
+    cut: Strict,
+    target_gap: float,
+    seconds: float,
+    progress: Progress,
+    clock: Clock | None,
+) -> Placed | None:
+    """Between a placement without limits on energy and one that is strict on them; see `clean`."""
+    layouts = [lay_out(s) for s in (without_limits(setting), cut.setting)]
+    if any(layout.unreachable for layout in layouts):
+        return None
+    half = seconds / 2.0
+    free = _place(layouts[0], target_gap, Watch(half, clock), progress)
+    answer = free and _place(layouts[1], target_gap, Watch(half, clock), progress)
+    return None if free is None or answer is None else joined(cut, answer, free.bound)
+
+
+def _place(layout: Layout, target_gap: float, watch: Watch, progress: Progress) -> Placed | None:
+    known = Known()
     if layout.most.size <= _PLAIN:
         return _plain(layout, known, watch, target_gap, None, 0.0)
     progress("relaxing", None)

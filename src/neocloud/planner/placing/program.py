@@ -150,6 +150,14 @@ class Program:
         """What values of all variables cost."""
         return float(_joined(self.cost) @ values)
 
+    def empty(self) -> Relaxed | None:
+        """Answer of a program without variables, which HiGHS does not take."""
+        low, high = _joined(self.low), _joined(self.high)
+        if (low > 0.0).any() or (high < 0.0).any():
+            return None
+        nothing = np.zeros(0)
+        return Relaxed(nothing, np.zeros(self.row_count), nothing, 0.0)
+
     def reduced(self, prices: Numbers) -> tuple[Numbers, float]:
         """Costs less what prices of the first rows take, and what the ends of these rows are worth.
 
@@ -221,14 +229,16 @@ def _joined(parts: list[Numbers]) -> Numbers:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _solver(watch: Watch) -> highspy.Highs:
+def _solver(seconds: float) -> highspy.Highs:
     solver = _SilentHighs()
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("random_seed", 0)
-    solver.setOptionValue("time_limit", max(0.01, watch.left))
+    solver.setOptionValue("time_limit", seconds)
     return solver
 
 
+_PATIENCE_S = 300.0
+_LEAST_S = 0.2
 _INFEASIBLE = (
     highspy.HighsModelStatus.kInfeasible,
     highspy.HighsModelStatus.kUnboundedOrInfeasible,
@@ -238,10 +248,14 @@ _INFEASIBLE = (
 def relax(program: Program, watch: Watch) -> Relaxed | None:
     """Solve without asking for whole numbers; None if no values satisfy all rows.
 
+    It is what everything else needs, so it may take longer than what is left.
+
     Raises:
-        SolverError: time ran out, or HiGHS gave up.
+        SolverError: HiGHS gave up.
     """
-    solver = _solver(watch)
+    if program.variable_count == 0:
+        return program.empty()
+    solver = _solver(max(_PATIENCE_S, watch.left))
     solver.passModel(program.model(whole=False))
     solver.run()
     watch.add(solver.getRunTime())
@@ -295,15 +309,17 @@ def solve(
         watch: the time that is left in all.
         relative_gap: where to stop; likewise absolute_gap.
         absolute_gap: of the objective.
-        seconds: at most for this program.
+        seconds: at most for this program, which has a moment even if none are left.
         settings: options of HiGHS.
         start: variables and values to begin from; the solver finds those of the others.
 
     Raises:
         SolverError: HiGHS gave up.
     """
-    solver = _solver(watch)
-    solver.setOptionValue("time_limit", max(0.01, min(watch.left, seconds)))
+    if program.variable_count == 0:
+        nothing = program.empty()
+        return None if nothing is None else Whole(nothing.values, 0.0, 0.0)
+    solver = _solver(min(seconds, max(watch.left, _LEAST_S)))
     solver.setOptionValue("mip_rel_gap", relative_gap)
     solver.setOptionValue("mip_abs_gap", absolute_gap)
     for name, value in settings.items():

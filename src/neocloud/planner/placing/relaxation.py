@@ -89,6 +89,8 @@ def whole_program(
 def relaxed(layout: Layout, known: Known, watch: Watch, options: Places) -> Relaxation | None:
     """Solve in parts of replicas, beginning with some options; adds to what is known.
 
+    Where the time runs out, what is proven by then.
+
     None if even in parts the demand cannot be served.
     """
     count, models = len(layout.option_model), np.arange(len(layout.models))
@@ -107,7 +109,7 @@ def relaxed(layout: Layout, known: Known, watch: Watch, options: Places) -> Rela
         wanted[options] = 0.0
         worth = found.bound >= answer.objective - _CLOSE * abs(answer.objective)
         gained = answer.objective - last > _GAIN * abs(answer.objective)
-        if (worth or not wanted.any()) and not gained:
+        if watch.left <= 0.0 or ((worth or not wanted.any()) and not gained):
             return found
         last = answer.objective
         if not worth:
