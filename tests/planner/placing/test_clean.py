@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from neocloud.planner.placing import deciding, place
-from neocloud.planner.placing.clean import has_limits, strict, without_limits
+from neocloud.planner.placing.clean import open_wide, strict
+from neocloud.planner.placing.layout import lay_out
 from neocloud.planner.setting import Contract, Placed, Setting
 
 from .checker import check
@@ -65,17 +66,16 @@ def sunny(price: float = 0.01) -> Setting:
     )
 
 
-def test_hours_are_cut_by_where_energy_is_clean() -> None:
-    cut = strict(sunny())
-    assert cut is not None
-    sites = {c.sites: c.by_hour for c in cut.setting.classes}
-    assert set(sites) == {("b",), ("a", "b")}
-    assert (sites["b",] == halves(9.0, 0.0)).all()
-    assert (sites["a", "b"] == halves(0.0, 9.0)).all()
-    assert cut.owner == (0, 0)
-    assert not has_limits(cut.setting)
-    assert has_limits(sunny())
-    assert not has_limits(without_limits(sunny()))
+def test_gates_are_open_where_energy_is_clean_whatever_is_drawn() -> None:
+    layout = lay_out(sunny())
+    (gated,) = np.flatnonzero(layout.port_gate >= 0)
+    assert layout.port_option[gated] == 0
+    shut = strict(layout)
+    assert not shut.gates
+    assert (shut.most_sent[gated] == halves(0.0, 9.0)).all()
+    assert (shut.most_sent[1] == 9.0).all()
+    assert not open_wide(layout).gates
+    assert (open_wide(layout).most_sent[gated] == 9.0).all()
 
 
 def test_flows_come_back_as_those_of_the_class() -> None:
@@ -89,8 +89,16 @@ def test_flows_come_back_as_those_of_the_class() -> None:
     assert placed.bound < placed.cost
 
 
-def test_a_class_that_finds_nothing_clean_is_no_strict_setting() -> None:
-    dirty = replace(
-        sunny(), contracts={**sunny().contracts, "b": (Contract(price=1.0, carbon_kg_per_kwh=0.5),)}
+def test_a_class_that_finds_nothing_clean_is_still_served_where_it_can_be() -> None:
+    """By night only a mix of a's dirty energy and of what little is clean there would do."""
+    base = sunny()
+    mixed = (
+        *base.contracts["a"],
+        Contract(price=9.0, capacity_kw=9.0),
     )
-    assert strict(dirty) is None
+    dirty = Contract(price=1.0, carbon_kg_per_kwh=0.5)
+    cloud = replace(base, contracts={"a": mixed, "b": (dirty,)})
+    placed = placed_between(cloud)
+    assert placed is not None
+    check(cloud, placed)
+    assert placed.cost == pytest.approx(least_cost(cloud), rel=1e-5)

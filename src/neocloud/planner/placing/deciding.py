@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neocloud.planner.demand import HOURS
 from neocloud.planner.placing.answer import read, settle
-from neocloud.planner.placing.clean import Strict, has_limits, joined, strict, without_limits
+from neocloud.planner.placing.clean import open_wide, strict
 from neocloud.planner.placing.cuts import broken
 from neocloud.planner.placing.formulation import Formulation
 from neocloud.planner.placing.known import Known
@@ -40,6 +40,8 @@ _PLAIN = 16
 _FEW = 240
 """Options up to which every cell is solved alone first."""
 _TIGHTEN_SHARE = 0.65
+_BETWEEN_SHARE = 0.3
+"""Of the time for each of two placements that hold the answer between them."""
 _MORE = 1e-5
 """Relative: what counts as a better bound."""
 _PASSES = 5
@@ -87,31 +89,37 @@ def place(
     layout = lay_out(setting)
     if layout.unreachable:
         return None
-    if layout.most.size > _PLAIN and has_limits(setting):
-        cut = strict(setting)
-        if cut is not None:
-            limited = _between(setting, cut, target_gap, seconds, progress, clock)
-            if limited is not None:
-                return limited
-    return _place(layout, target_gap, Watch(seconds, clock), progress)
+    if layout.most.size <= _PLAIN or not layout.gates:
+        return _place(layout, target_gap, Watch(seconds, clock), progress)
+    limited = _between(layout, target_gap, seconds * _BETWEEN_SHARE, progress, clock)
+    if limited is None or (limited.gap > target_gap and layout.most.size <= _FEW):
+        rest = seconds * (1.0 - 2.0 * _BETWEEN_SHARE)
+        found = _place(layout, target_gap, Watch(rest, clock), progress)
+        return _better_of(limited, found)
+    return limited
+
+
+def _better_of(one: Placed | None, other: Placed | None) -> Placed | None:
+    """The cheaper of two answers of one setting, with the better bound of both."""
+    if one is None or other is None:
+        return one or other
+    cheaper = min(one, other, key=lambda placed: placed.cost)
+    return replace(cheaper, bound=min(cheaper.cost, max(one.bound, other.bound)))
 
 
 def _between(
-    setting: Setting,
-    cut: Strict,
-    target_gap: float,
-    seconds: float,
-    progress: Progress,
-    clock: Clock | None,
+    layout: Layout, target_gap: float, seconds: float, progress: Progress, clock: Clock | None
 ) -> Placed | None:
-    """Between a placement without limits on energy and one that is strict on them; see `clean`."""
-    layouts = [lay_out(s) for s in (without_limits(setting), cut.setting)]
-    if any(layout.unreachable for layout in layouts):
+    """Between a placement without limits on energy and one that is strict on them; see `clean`.
+
+    None if there is no strict one.
+    """
+    answer = _place(strict(layout), target_gap / 2, Watch(seconds, clock), progress)
+    if answer is None:
         return None
-    half = seconds / 2.0
-    free = _place(layouts[0], target_gap, Watch(half, clock), progress)
-    answer = free and _place(layouts[1], target_gap, Watch(half, clock), progress)
-    return None if free is None or answer is None else joined(cut, answer, free.bound)
+    free = _place(open_wide(layout), target_gap / 2, Watch(seconds, clock), progress)
+    bound = free.bound if free is not None else -np.inf
+    return replace(answer, bound=min(bound, answer.cost))
 
 
 def _place(layout: Layout, target_gap: float, watch: Watch, progress: Progress) -> Placed | None:

@@ -139,8 +139,8 @@ def serve(
         layout.most[chosen][:, None],
         integer=True,
     )
-    wanted = layout.reach[:, ports].T.astype(np.float64) @ layout.demand[:, hours]
-    sent = program.variables((len(ports), len(hours)), costs.sent[ports][:, hours], wanted)
+    most_sent = layout.most_sent[np.ix_(ports, hours)]
+    sent = program.variables((len(ports), len(hours)), costs.sent[ports][:, hours], most_sent)
     spare = layout.setting.spares is Spares.REPLICA
     used = program.variables((len(chosen), spans), 0.0, 1.0, integer=True) if spare else None
     found = Formulation(layout, program, chosen, ports, hours, replicas, used, sent)
@@ -172,7 +172,7 @@ def limit(f: Formulation) -> None:
         ).reshape(block.shape)
     for place_, clean in enumerate(f.clean):
         ports = np.flatnonzero(layout.port_gate[f.ports] == place_)
-        wanted = layout.reach[:, f.ports[ports]].T.astype(np.float64) @ layout.demand[:, f.hours]
+        wanted = layout.most_sent[np.ix_(f.ports[ports], f.hours)]
         block = np.arange(wanted.size).reshape(wanted.shape)
         program.rows(
             wanted.size,

@@ -62,6 +62,7 @@ class Layout:
         demand: requests/s, shape (t, 24).
         reach: ports that may serve a type, shape (t, p).
         option_reach: options that may, gates aside, shape (t, o).
+        most_sent: requests/s that may go through a port at most, shape (p, 24).
     """
 
     setting: Setting
@@ -87,6 +88,7 @@ class Layout:
     demand: Numbers
     reach: Truths
     option_reach: Truths
+    most_sent: Numbers
 
     @property
     def unreachable(self) -> tuple[int, ...]:
@@ -128,7 +130,9 @@ def lay_out(setting: Setting) -> Layout:
     useful = _useful(setting, reach, rate)
     members = _joined(setting.classes, by_port)
     firsts = [group[0] for group in members]
-    demand = np.array([sum(setting.classes[k].by_hour for k in group) for group in members])
+    demand = np.zeros((len(members), HOURS))
+    for place, group in enumerate(members):
+        demand[place] = sum(setting.classes[k].by_hour for k in group)
     return Layout(
         setting=setting,
         models=models,
@@ -150,9 +154,10 @@ def lay_out(setting: Setting) -> Layout:
         gates=gates,
         type_model=np.array([model_place[setting.classes[k].model] for k in firsts], np.int64),
         members=members,
-        demand=demand.reshape(len(members), HOURS).astype(np.float64),
+        demand=demand,
         reach=by_port[firsts],
         option_reach=reach[firsts],
+        most_sent=by_port[firsts].T.astype(np.float64) @ demand,
     )
 
 

@@ -185,8 +185,10 @@ def _replicas(full: Formulation, costs: Numbers) -> Numbers:
     layout, spans = full.layout, full.spans
     count = len(layout.option_model)
     worth, wanted = np.zeros((count, HOURS)), np.zeros((count, HOURS))
-    np.maximum.at(worth, layout.port_option, -costs[full.sent])
-    np.add.at(wanted, layout.port_option, layout.reach.T.astype(np.float64) @ layout.demand)
+    np.add.at(wanted, layout.port_option, layout.most_sent)
+    np.maximum.at(
+        worth, layout.port_option, np.where(layout.most_sent > 0.0, -costs[full.sent], 0.0)
+    )
     shape = (count, spans, HOURS // spans)
     worth, wanted = worth.reshape(shape), wanted.reshape(shape)
     spare = full.used is not None
