@@ -23,8 +23,9 @@ $(VENV)/.dev: $(BIN)/python $(LOCK) pyproject.toml
 	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check -c $(LOCK) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-demo: $(VENV)/.demo ## plan, run, meter, bill and report the two-site example with emulated engines
+demo: $(VENV)/.demo ## plan, run, meter, bill and report the two-site example with emulated engines; plan ten metros
 	$(BIN)/python examples/two-sites/demo.py --out out/demo
+	$(BIN)/neocloud plan examples/ten-metros/cloud.yaml --quick --out out/demo/ten-metros.json
 
 test: $(VENV)/.dev ## set up and run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
