@@ -46,9 +46,10 @@ docs: $(VENV)/.dev ## make the generated pages and schemas again
 fit: $(VENV)/.dev ## fit, judge and lay down the performance model: make fit MEASURED=FOLDER
 	OMP_NUM_THREADS=1 $(BIN)/python tools/fit.py $(MEASURED)
 
-bench: $(VENV)/.dev ## points per second of the performance model, and start-up time
+bench: $(VENV)/.dev ## points per second of model and search, times and gaps of placement
 	$(BIN)/python bench/perf/points.py
 	$(BIN)/python bench/planner/search.py
+	$(BIN)/python bench/planner/placement.py
 
 bench-gateway: $(VENV)/.dev ## the gateway beside its peers, on this machine
 	$(BIN)/python bench/gateway/run.py
