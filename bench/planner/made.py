@@ -39,8 +39,9 @@ MODELS = {  # weights (GB), active parameters (1e9), share of requests
 METROS = {  # latitude, longitude, share of users
     "new-york": (40.7, -74.0, 0.17), "san-francisco": (37.8, -122.4, 0.15),
     "sao-paulo": (-23.5, -46.6, 0.07), "london": (51.5, -0.1, 0.12),
-    "frankfurt": (50.1, 8.7, 0.12), "mumbai": (19.1, 72.9, 0.11), "singapore": (1.35, 103.8, 0.07),
-    "tokyo": (35.7, 139.7, 0.09), "sydney": (-33.9, 151.2, 0.04), "johannesburg": (-26.2, 28.0, 0.06),
+    "frankfurt": (50.1, 8.7, 0.12), "mumbai": (19.1, 72.9, 0.11),
+    "singapore": (1.35, 103.8, 0.07), "tokyo": (35.7, 139.7, 0.09),
+    "sydney": (-33.9, 151.2, 0.04), "johannesburg": (-26.2, 28.0, 0.06),
 }  # fmt: skip
 PLACES = (  # where sites stand, beside the metros: latitude, longitude, price of a kWh, kg/kWh
     (39.0, -77.5, 0.07, 0.35), (60.2, 24.9, 0.06, 0.05), (1.3, 103.9, 0.14, 0.45),
@@ -65,7 +66,7 @@ def round_trip_ms(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 def made(
     *, pools: int, seed: int, hourly: bool, spares: Spares = Spares.NONE, used: float = 0.7
 ) -> Setting:
-    """A cloud with so many pools, on four sites or three a site, at peak about so much of it in use."""
+    """A cloud with so many pools, on four sites or three a site; at peak `used` of it is in use."""
     draw = np.random.default_rng(seed)
     sites = [f"site-{i}" for i in range(max(4, pools // 3))]
     places = dict(zip(sites, PLACES, strict=False))
@@ -78,7 +79,7 @@ def made(
         for model in MODELS:
             options += _options(draw, site, pool, kind, model, price, pue=draw.uniform(1.1, 1.4))
     classes = _classes(draw, options, sites, places, used * sum(accelerators.values()))
-    full = {s: 0.0 for s in sites}
+    full = dict.fromkeys(sites, 0.0)
     for (site, pool), there in accelerators.items():
         densest = max(o.full_kw / o.holds[pool] for o in options if pool in o.holds)
         full[site] += there * densest
