@@ -186,7 +186,7 @@ def test_ten_metros_are_nearer_to_the_users_of_every_demand(both: tuple[Cloud, C
 def test_the_traces_are_as_the_page_says(
     name: str, requests: int, input_tokens: int, output_tokens: int
 ) -> None:
-    path = EXAMPLES / "traces" / f"{name}.csv"
+    path = EXAMPLES / "request-traces" / f"{name}.csv"
     table = np.loadtxt(path.read_text().splitlines(), delimiter=",", skiprows=1)
     assert len(table) == requests
     assert table.mean(axis=0) == pytest.approx([input_tokens, output_tokens], abs=0.5)
