@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from neocloud.planner.pictures.marks import (
@@ -40,6 +41,12 @@ def figure_type() -> Any:
     return Figure
 
 
+_LINE = 150
+"""Characters of a line under the title."""
+_LINE_HEIGHT = 0.022
+"""Of such a line, as a share of the picture's height."""
+
+
 def draw_front(front: Front, path: Path) -> None:
     """Write a PNG or SVG, by the path's ending: cost and energy over interactivity.
 
@@ -60,11 +67,10 @@ def draw_front(front: Front, path: Path) -> None:
     figure.suptitle(f"{front.model}: the front of cost, energy and interactivity", fontsize=13)
     best = front.cheapest[0] if front.cheapest else None
     told = "nothing meets it" if best is None else f"cheapest (ringed): {described(front, best)}"
-    figure.text(
-        0.5, 0.955, f"{asked(front)}\nhollow marks miss it; {told}", ha="center", va="top",
-        fontsize=8.5, color="#555555",
-    )  # fmt: skip
-    figure.get_layout_engine().set(rect=(0.0, 0.0, 1.0, 0.945))
+    lines = [asked(front), *wrap(f"hollow marks miss it; {told}", _LINE)]
+    figure.text(0.5, 0.955, "\n".join(lines), ha="center", va="top", fontsize=8.5, color="#555555")
+    top = 0.945 - _LINE_HEIGHT * (len(lines) - 2)
+    figure.get_layout_engine().set(rect=(0.0, 0.0, 1.0, top))
     # Without the version of matplotlib the same front gives the same bytes.
     bare = {"Software": None} if path.suffix.lower() == ".png" else {"Date": None}
     figure.savefig(path, dpi=110, metadata=bare)
