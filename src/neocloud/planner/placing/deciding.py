@@ -48,6 +48,8 @@ _PASSES = 5
 """Between rounds of mixing."""
 _FIRST_SHARE = 0.75
 _STEP_S = 0.2
+_LAST_S = 2.0
+"""For an hour that nothing else has served, whatever time is left."""
 
 
 def silent(_: str, __: float | None) -> None:
@@ -193,13 +195,13 @@ def _start(search: Search, target_gap: float, progress: Progress) -> None:
     progress("placing all models", None)
     for span in range(len(search.spans)):
         share = _FIRST_SHARE * watch.left / (len(search.spans) - span)
-        if few or not layout.setting.hourly:
-            assemble(search, span, min(_STEP_S, share))
-        else:
+        if not few and layout.setting.hourly:
             together(search, span, target_gap / 2, share)
+        if not search.found[span]:
+            assemble(search, span, _STEP_S if layout.setting.hourly else _LAST_S)
     for span, found in enumerate(search.found):
-        if not found and watch.left > 0.0:
-            together(search, span, target_gap / 2, _FIRST_SHARE * watch.left)
+        if not found:
+            together(search, span, target_gap / 2, max(_LAST_S, _FIRST_SHARE * watch.left))
 
 
 def _better(search: Search, best: _Best | None) -> _Best | None:

@@ -136,14 +136,21 @@ class Parts:
         return hours if self.layout.setting.hourly else np.zeros(1, np.int64)
 
     def sketched(
-        self, others: Numbers, models: Places, gap: float, seconds: float, start: Numbers
+        self,
+        others: Numbers,
+        models: Places,
+        gap: float,
+        seconds: float,
+        *,
+        start: Numbers | None = None,
+        costs: Costs | None = None,
     ) -> Part:
         """About the cheapest that fits beside others, where replicas stand all day.
 
         What is sent is looked at in some hours, each for those around it; the replicas are enough
         for all. The cost is that of the sketch.
         """
-        fed = self.relaxation.fed
+        used = costs or self.relaxation.fed
         hours = np.arange(_EVERY // 2, HOURS, _EVERY)
         return self.beside(
             others,
@@ -152,7 +159,7 @@ class Parts:
             gap,
             seconds,
             start=start,
-            costs=Costs(fed.replica, fed.sent * _EVERY),
+            costs=Costs(used.replica, used.sent * _EVERY),
         )
 
     def cost_of(self, replicas: Numbers, models: Places, hours: Places) -> float:

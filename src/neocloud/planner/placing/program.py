@@ -238,7 +238,6 @@ def _solver(seconds: float) -> highspy.Highs:
 
 
 _PATIENCE_S = 300.0
-_LEAST_S = 0.2
 _INFEASIBLE = (
     highspy.HighsModelStatus.kInfeasible,
     highspy.HighsModelStatus.kUnboundedOrInfeasible,
@@ -297,6 +296,7 @@ def solve(
     relative_gap: float,
     absolute_gap: float = 0.0,
     seconds: float = INFINITY,
+    least_seconds: float = 0.2,
     settings: Mapping[str, float | bool] = _AS_HIGHS_HAS_THEM,
     start: tuple[Places, Numbers] | None = None,
 ) -> Whole | None:
@@ -309,7 +309,8 @@ def solve(
         watch: the time that is left in all.
         relative_gap: where to stop; likewise absolute_gap.
         absolute_gap: of the objective.
-        seconds: at most for this program, which has a moment even if none are left.
+        seconds: at most for this program.
+        least_seconds: that it has even if none are left.
         settings: options of HiGHS.
         start: variables and values to begin from; the solver finds those of the others.
 
@@ -319,7 +320,7 @@ def solve(
     if program.variable_count == 0:
         nothing = program.empty()
         return None if nothing is None else Whole(nothing.values, 0.0, 0.0)
-    solver = _solver(min(seconds, max(watch.left, _LEAST_S)))
+    solver = _solver(min(seconds, max(watch.left, least_seconds)))
     solver.setOptionValue("mip_rel_gap", relative_gap)
     solver.setOptionValue("mip_abs_gap", absolute_gap)
     for name, value in settings.items():

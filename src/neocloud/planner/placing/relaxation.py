@@ -94,14 +94,15 @@ def relaxed(layout: Layout, known: Known, watch: Watch, options: Places) -> Rela
     None if even in parts the demand cannot be served.
     """
     count, models = len(layout.option_model), np.arange(len(layout.models))
-    last = -np.inf
+    last, found = -np.inf, None
     while True:
         f, common = whole_program(layout, known, options)
         answer = relax(f.program, watch)
         if answer is None:
             if len(options) == count:
                 return None
-            options = np.arange(count)
+            # Perhaps only these options are too few.
+            options = _more_options(options, found, count)
             continue
         more = broken(f, answer.values)
         found = proven(layout, known, answer.prices[:common], f, answer)
@@ -123,6 +124,15 @@ def relaxed(layout: Layout, known: Known, watch: Watch, options: Places) -> Rela
         if f.used is not None:
             working[f.options] -= answer.values[f.used]
         known.rounded += rounded(layout, covers(layout, known.cuts, models), working)
+
+
+def _more_options(options: Places, found: Relaxation | None, count: int) -> Places:
+    """Twice as many, those next that cost least at the last prices; all if there are none yet."""
+    if found is None:
+        return np.arange(count)
+    order = np.argsort(found.reduced.min(axis=1), kind="stable")
+    left = order[~np.isin(order, options)]
+    return np.union1d(options, left[: len(options)])
 
 
 def proven(

@@ -172,18 +172,15 @@ def _make_room(
         freed = np.array(sorted([model, *movable[:moved]]))
         inside = np.isin(layout.option_model, freed)
         others = placed * ~inside[:, None]
-        part = search.parts.beside(
-            others,
-            freed,
-            hours,
-            _MADE_ROOM_GAP,
-            seconds,
-            costs=search.parts.relaxation.priced,
-        )
+        costs, parts = search.parts.relaxation.priced, search.parts
+        if layout.setting.hourly:
+            part = parts.beside(others, freed, hours, _MADE_ROOM_GAP, seconds, costs=costs)
+        else:
+            part = parts.sketched(others, freed, _MADE_ROOM_GAP, seconds, costs=costs)
         if part.replicas is not None:
             placed[:, span] = others[:, span] + part.replicas[:, span]
             return True
-        if moved >= len(movable) or search.parts.watch.left <= 0.0:
+        if moved >= len(movable):
             return False
         moved = min(len(movable), 2 * moved + 1)
 
@@ -249,7 +246,7 @@ def improve(search: Search, span: int, chosen: tuple[int, ...], seconds: float) 
     if layout.setting.hourly:
         part = parts.beside(others, freed, hours, _STEP_GAP, seconds, start=search.replicas)
     else:
-        part = parts.sketched(others, freed, _STEP_GAP, seconds, search.replicas)
+        part = parts.sketched(others, freed, _STEP_GAP, seconds, start=search.replicas)
     before, after = parts.cost_of(mine, freed, hours), np.inf
     if part.replicas is not None:
         after = parts.cost_of(part.replicas, freed, hours)
