@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocloud.perf import shipped
-from neocloud.planner import CostByTier, Obligation, Plan, point_at
+from neocloud.planner import CostByTier, Obligation, Plan, SolverError, point_at
 from neocloud.planner.comparing import ComparisonError, Contender, compare
 from neocloud.planner.comparison import Comparison, EqualCost, Faster, Figures, Pair
 from neocloud.planner.equal_cost import loosen
@@ -181,7 +181,7 @@ def test_at_equal_cost_the_dearer_one_costs_no_more_and_with_less_it_would():
     looser = changed(dear, ("ttft_ms: 400, tpot_ms: 13", f"ttft_ms: {ttft!r}, tpot_ms: {tpot!r}"))
     assert figures_of(plan_of(looser)) == equal.pair.first
     below = [t for t in equal.trials if t.factor < equal.factor]
-    assert all(t.total_per_hour > equal.pair.second.total_per_hour for t in below)
+    assert all((t.total_per_hour or 0.0) > equal.pair.second.total_per_hour for t in below)
     lower = max((t.factor for t in below), default=1.0)
     assert equal.factor <= 1.1 * lower
     # Turned round, it is the same.
@@ -236,6 +236,21 @@ def test_loosening_shows_the_cheapest_where_none_suffices(plan: Plan):
     dearer: Callable[[float], Plan] = lambda f: costing(plan, 10.0 + f)  # noqa: E731
     kept = loosen(costing(plan, 10.0), 5.0, dearer, 4.0)
     assert (kept.reached, kept.factor, total_per_hour(kept.plan)) == (False, 1.0, 10.0)
+
+
+def test_a_factor_that_the_solver_gives_up_on_does_not_suffice(plan: Plan):
+    def at(factor: float) -> Plan:
+        if factor < 1.9:
+            raise SolverError("no placement found within 1 s")
+        return costing(plan, 10.0 / factor)
+
+    found = loosen(costing(plan, 10.0), 9.0, at, 4.0)
+    assert found.reached
+    assert 1.9 <= found.factor <= 1.02 * 1.9
+    assert total_per_hour(found.plan) == pytest.approx(10.0 / found.factor)
+    assert {t.total_per_hour is None for t in found.trials if t.factor < 1.9} == {True}
+    with pytest.raises(SolverError):
+        loosen(costing(plan, 10.0), 9.0, at, 1.5)
 
 
 def test_it_counts_the_requests_that_are_answered_sooner(by_hand: Plan):

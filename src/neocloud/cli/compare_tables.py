@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from neocloud.cli.tables import console, significant, table
-from neocloud.planner.comparison import Comparison, EqualCost, Faster, Figures, Pair
+from neocloud.planner.comparison import Comparison, EqualCost, Faster, Figures, Pair, Trial
 from neocloud.planner.latency import Latency
 
 _RIGHT = "right"
@@ -37,7 +37,7 @@ def show_comparison(c: Comparison) -> None:
 def _how(c: Comparison, equal: EqualCost) -> str:
     if equal.loosened is None:
         return "At equal cost: both cost alike as they are, so nothing is loosened."
-    tried = ", ".join(f"{t.factor:.3g} ({significant(t.total_per_hour, 4)})" for t in equal.trials)
+    tried = ", ".join(f"{t.factor:.3g} ({_cost(t)})" for t in equal.trials)
     ends = f"{c.currency} an hour by factor tried: {tried}."
     if equal.reached:
         return (
@@ -53,6 +53,10 @@ def _how(c: Comparison, equal: EqualCost) -> str:
         f"At equal cost: with the objectives of all its models loosened up to {equal.max_factor:g} "
         f"times, {equal.loosened} still costs more; {shown}. {ends}"
     )
+
+
+def _cost(t: Trial) -> str:
+    return "no plan found in time" if t.total_per_hour is None else significant(t.total_per_hour, 4)
 
 
 def _pair(c: Comparison, pair: Pair, title: str) -> None:

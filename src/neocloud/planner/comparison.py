@@ -85,7 +85,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """What a cloud costs with its objectives loosened."""
 
     factor: float
-    total_per_hour: float
+    total_per_hour: float | None
+    """None where no plan was found in the time that its file gives."""
 
 
 class EqualCost(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from neocloud.planner.comparison import Trial
 from neocloud.planner.figures import total_per_hour
 from neocloud.planner.infeasible import with_objectives
+from neocloud.planner.placing.program import SolverError
 from neocloud.planner.records import Plan
 from neocloud.spec import Cloud
 
@@ -69,33 +70,36 @@ def loosen(
         limit: cost an hour, what is paid for power not drawn included.
         plan_at: makes the plan with all objectives times a factor.
         max_factor: the most to try, above 1.
+
+    Raises:
+        SolverError: no plan was found at `max_factor` in the time that the file gives. A factor
+            between that ends so counts as one that does not suffice.
     """
-    tried = [(1.0, plan)]
-    low, high = 1.0, max_factor
+    at_most = plan_at(max_factor)
+    trials = [_trial(max_factor, at_most)]
+    if total_per_hour(at_most) > limit:
+        saves = total_per_hour(at_most) < total_per_hour(plan)
+        factor, best = (max_factor, at_most) if saves else (1.0, plan)
+        return Loosening(factor=factor, plan=best, reached=False, trials=tuple(trials))
+    low, high, best = 1.0, max_factor, at_most
+    while _worth_trying(low, high, total_per_hour(best), limit, len(trials)):
+        middle = math.sqrt(low * high)
+        try:
+            found = plan_at(middle)
+        except SolverError:
+            trials.append(Trial(factor=middle, total_per_hour=None))
+            low = middle
+            continue
+        trials.append(_trial(middle, found))
+        if total_per_hour(found) <= limit:
+            high, best = middle, found
+        else:
+            low = middle
+    return Loosening(factor=high, plan=best, reached=True, trials=tuple(trials))
 
-    def suffices(factor: float) -> bool:
-        found = plan_at(factor)
-        tried.append((factor, found))
-        return total_per_hour(found) <= limit
 
-    if suffices(high):
-        best = tried[-1]
-        while _worth_trying(low, high, total_per_hour(best[1]), limit, len(tried) - 1):
-            middle = math.sqrt(low * high)
-            if suffices(middle):
-                high, best = middle, tried[-1]
-            else:
-                low = middle
-        reached = True
-    else:
-        best = min(tried, key=lambda pair: total_per_hour(pair[1]))
-        reached = False
-    return Loosening(
-        factor=best[0],
-        plan=best[1],
-        reached=reached,
-        trials=tuple(Trial(factor=f, total_per_hour=total_per_hour(p)) for f, p in tried[1:]),
-    )
+def _trial(factor: float, plan: Plan) -> Trial:
+    return Trial(factor=factor, total_per_hour=total_per_hour(plan))
 
 
 def _worth_trying(low: float, high: float, cost: float, limit: float, trials: int) -> bool:
