@@ -30,6 +30,5 @@ def strict(layout: Layout) -> Layout:
         for contract in setting.contracts[layout.sites[gate.site]]:
             if contract.carbon_kg_per_kwh > gate.limit:
                 is_open[place] &= np.array([contract.kw_at(h) <= 0.0 for h in range(HOURS)])
-    return replace(
-        open_wide(layout), most_sent=np.where(is_open[layout.port_gate], layout.most_sent, 0.0)
-    )
+    sent = np.where(is_open[layout.port_gate], layout.most_sent, 0.0)
+    return replace(open_wide(layout), most_sent=sent, shut=not is_open.all())

@@ -89,6 +89,8 @@ class Layout:
     reach: Truths
     option_reach: Truths
     most_sent: Numbers
+    shut: bool = False
+    """Whether gates are shut in some hours: what holds in a few hours then does not in all."""
 
     @property
     def unreachable(self) -> tuple[int, ...]:

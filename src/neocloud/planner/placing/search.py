@@ -173,7 +173,7 @@ def _make_room(
         inside = np.isin(layout.option_model, freed)
         others = placed * ~inside[:, None]
         costs, parts = search.parts.relaxation.priced, search.parts
-        if layout.setting.hourly:
+        if layout.setting.hourly or layout.shut:
             part = parts.beside(others, freed, hours, _MADE_ROOM_GAP, seconds, costs=costs)
         else:
             part = parts.sketched(others, freed, _MADE_ROOM_GAP, seconds, costs=costs)
