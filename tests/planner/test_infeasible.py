@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from neocloud.planner import Change, InfeasibleError, make_plan
+from neocloud.planner import Change, InfeasibleError, SolverError, make_plan
 from neocloud.spec.load import parse_cloud
 
 from .clouds import CATALOG, TWO_SITES, at_site, changed, plan_of, read
@@ -159,3 +159,13 @@ def test_an_objective_that_nothing_reaches_says_how_near_it_came():
     (reason,) = caught.value.reasons
     assert "a tpot of " in reason
     assert "(objective 3)" in reason
+
+
+def test_infeasible_stays_infeasible_where_the_least_is_not_found(monkeypatch):
+    def late(_):
+        raise SolverError("no time")
+
+    monkeypatch.setattr("neocloud.planner.infeasible.shortages", late)
+    error = infeasible(MANY)
+    assert "not found in the time" in str(error)
+    assert error.changes == ()

@@ -11,6 +11,7 @@ import numpy as np
 from neocloud.planner.assemble import Ground, draws_of
 from neocloud.planner.demand import HOURS, DemandClass
 from neocloud.planner.placing import place, shortages
+from neocloud.planner.placing.program import SolverError
 from neocloud.planner.power import carbon_t_per_year
 from neocloud.planner.search.find import Found
 from neocloud.planner.setting import INFINITY, Setting, Shortage
@@ -100,7 +101,11 @@ def with_objectives(cloud: Cloud, objectives: Mapping[str, Objective]) -> Cloud:
 
 def explain_shortages(ground: Ground) -> list[Explained]:
     """A sentence for each limit that lacks something, at the least."""
-    return [_say(ground, s) for s in shortages(ground.setting)]
+    try:
+        return [_say(ground, s) for s in shortages(ground.setting)]
+    except SolverError:
+        # That nothing serves the demand is proven; only the least that is missing is not known.
+        return [Explained("what is missing at least was not found in the time: more of everything")]
 
 
 def explain_curves(ground: Ground) -> list[Explained]:
