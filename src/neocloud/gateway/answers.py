@@ -1,4 +1,4 @@
-"""Answers that are the gateway's own, in the shape of OpenAI's API."""
+"""Answers that are the gateway's own: refusals, in the shape of the API that was called."""
 
 from __future__ import annotations
 
@@ -7,53 +7,106 @@ from http import HTTPStatus
 
 import msgspec
 
-from neocloud.wire import Headers, Lines, header_lines
+from neocloud.wire import Header, Headers, Lines, header_lines
 
 JSON = header_lines(((b"content-type", b"application/json"),))
 TEXT = header_lines(((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
 
-_TYPES = {
+_OPENAI_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
     413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
 }
 
 
 class ApiError(Exception):
-    """A request that is refused before it is admitted: it leaves no usage event."""
+    """A request that is refused before it is admitted: it leaves no usage event.
 
-    def __init__(self, status: int, message: str, code: str) -> None:
+    Attributes:
+        status: HTTP status.
+        code: short word for programs.
+        headers: fields beside those that every refusal has.
+        retry_after_s: when it makes sense to come again; None if unknown.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str,
+        *,
+        headers: tuple[Header, ...] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
-
-    def body(self) -> bytes:
-        """OpenAI's error object."""
-        return error_body(self.status, str(self), self.code)
+        self.headers = headers
+        self.retry_after_s = retry_after_s
 
 
-def error_body(status: int, message: str, code: str) -> bytes:
+def error_type(status: int, *, anthropic: bool) -> str:
+    """Word for the kind of error, as the API's own clients map it to exceptions."""
+    if anthropic:
+        return _ANTHROPIC_TYPES.get(
+            status, "api_error" if status >= 500 else "invalid_request_error"
+        )
+    return _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+
+
+def openai_error(status: int, message: str, code: str) -> bytes:
     """OpenAI's error object."""
-    kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    kind = error_type(status, anthropic=False)
     return msgspec.json.encode(
         {"error": {"message": message, "type": kind, "param": None, "code": code}}
     )
 
 
+def anthropic_error(status: int, message: str, request_id: str) -> bytes:
+    """Anthropic's error object."""
+    kind = error_type(status, anthropic=True)
+    told: dict[str, object] = {"type": "error", "error": {"type": kind, "message": message}}
+    if request_id:
+        told["request_id"] = request_id
+    return msgspec.json.encode(told)
+
+
+def error_body(
+    status: int, message: str, code: str, *, anthropic: bool = False, request_id: str = ""
+) -> bytes:
+    """The error object of the API that was called."""
+    if anthropic:
+        return anthropic_error(status, message, request_id)
+    return openai_error(status, message, code)
+
+
 def refusal(status: int, reason: str) -> tuple[Headers, bytes]:
     """What the server says of a request that it could not even read."""
     code = HTTPStatus(status).phrase.lower().replace(" ", "_")
-    return JSON, error_body(status, reason, code)
+    return JSON, openai_error(status, reason, code)
+
+
+def with_request_id(lines: Lines, request_id: bytes) -> Lines:
+    """Header fields and the request's id, by which its usage event is found."""
+    return Lines(b"%bx-request-id: %b\r\n" % (lines, request_id))
 
 
 def model_list(names: Iterable[str]) -> bytes:
     """The answer to GET /v1/models."""
     data = [{"id": n, "object": "model", "created": 0, "owned_by": "neocloud"} for n in names]
     return msgspec.json.encode({"object": "list", "data": data})
-
-
-def with_request_id(lines: Lines, request_id: bytes) -> Lines:
-    """Header fields and the request's id, by which its usage event is found."""
-    return Lines(lines + b"x-request-id: " + request_id + b"\r\n")

@@ -1,0 +1,1 @@
+"""The APIs that clients speak, each in a module of its own behind `Api`."""
