@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neocloud.engines import Endpoint, endpoint_of_url
+from neocloud.engines import APIS, KINDS, Endpoint, TokenPrice, endpoint_of_url
+from neocloud.units import MoneyError
 from neocloud.wire import Address
 
 
@@ -78,3 +81,44 @@ def test_emulated_is_what_its_kind_says():
         replica="r", address=Address("h", 1), prefix=b"", kind="emulated", model="m"
     )
     assert endpoint.emulated
+
+
+def test_each_kind_speaks_what_it_serves_unless_told():
+    def of(kind, **told):
+        return endpoint_of_url("http://host", replica="r", model="m", kind=kind, **told)
+
+    assert of("vllm").speaks == {"chat", "completions", "embeddings", "responses", "messages"}
+    assert of("llamacpp").speaks == APIS
+    # SGLang's /v1/messages drops the salt: tenants would share its cache.
+    assert of("sglang").speaks == APIS - {"messages"}
+    assert of("remote").speaks == {"chat", "completions", "embeddings"}
+    assert of("remote", speaks=frozenset({"chat"})).speaks == {"chat"}
+    salted = {kind for kind in KINDS if of(kind).salt_field}
+    assert salted == {"vllm", "sglang"}
+    assert {kind for kind in KINDS if of(kind).continuous} == {"vllm", "sglang", "emulated"}
+    with pytest.raises(ValueError, match="engine kind 'ollama'"):
+        of("ollama")
+    with pytest.raises(ValueError, match="engine API speech"):
+        of("vllm", speaks=frozenset({"chat", "speech"}))
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_price_is_exact_in_pico_units(input_tokens, cached_tokens, output_tokens, micros):
+    cached_tokens = min(cached_tokens, input_tokens)
+    price = TokenPrice.per_mtok(
+        "USD", Decimal("2.50"), Decimal(micros) / 10**6, cached=Decimal("0.25")
+    )
+    exact = (
+        (input_tokens - cached_tokens) * Decimal("2.50")
+        + cached_tokens * Decimal("0.25")
+        + output_tokens * (Decimal(micros) / 10**6)
+    )
+    # a price a million tokens, in units of 1e-12
+    assert price.of(input_tokens, cached_tokens, output_tokens) == exact * 10**6
+
+
+def test_cached_tokens_cost_as_much_as_others_unless_told():
+    price = TokenPrice.per_mtok("EUR", Decimal(1), Decimal(2))
+    assert price.of(10, 4, 1) == price.of(10, 0, 1) == 12 * 10**6
+    with pytest.raises(MoneyError):
+        TokenPrice.per_mtok("EUR", Decimal("0.0000001"), Decimal(2))

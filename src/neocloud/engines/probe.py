@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from neocloud.engines.endpoint import REMOTE, Endpoint
+from neocloud.engines.endpoint import Endpoint
 from neocloud.engines.errors import EngineAnswerError
+from neocloud.engines.kinds import REMOTE
 from neocloud.engines.metrics import EngineMetrics, parse_metrics
 from neocloud.wire import Header, Pool, Response, UpstreamError, fetch
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from neocloud.engines.endpoint import EMULATED, Endpoint
+from neocloud.engines.endpoint import Endpoint
 from neocloud.engines.errors import EngineStartError
+from neocloud.engines.kinds import EMULATED, KINDS
 from neocloud.wire import Address
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,13 @@ _LINE_BYTES = 1024 * 1024
 
 
 class _Listening(msgspec.Struct):
+    """The process's first line; what it leaves out of its manners is that of its kind."""
+
     listen: str
     replicas: list[str]
+    speaks: frozenset[str] = KINDS[EMULATED].speaks
+    continuous: bool = KINDS[EMULATED].continuous
+    salt_field: str = KINDS[EMULATED].salt_field
 
 
 class EmulatedEngines:
@@ -146,6 +152,9 @@ class EmulatedEngines:
                 prefix=b"/replicas/" + replica.encode("ascii"),
                 kind=EMULATED,
                 model=replica.split("/")[2],
+                speaks=told.speaks,
+                continuous=told.continuous,
+                salt_field=told.salt_field,
             )
             for replica in told.replicas
         )
