@@ -1,6 +1,9 @@
 """What the ledger keeps: who was admitted, what they used, what was held, what energy it took.
 
 Times are nanoseconds since the epoch, UTC. No record holds a prompt or an answer.
+
+Records lie in segments as MessagePack arrays, fields in the order below behind a number that tells
+their kind: a field may be added at the end, with a default, and none may move.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-SCHEMA = "neocloud.ledger/1"
+SCHEMA = "neocloud.ledger/2"
 
 
 class Status(StrEnum):
@@ -21,8 +24,12 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"  # the gateway died; closed at its next start
 
 
-class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """A request let in. Closed by exactly one `UsageEvent` of the same `request_id`."""
+class Admission(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=0, gc=False):
+    """A request let in. Closed by exactly one `UsageEvent` of the same `request_id`.
+
+    Where it is sent stands in it too, so that the event of a request whose gateway died says as
+    much: an admission written again, after a failed try elsewhere, takes the place of the first.
+    """
 
     request_id: str
     admitted_ns: int
@@ -32,11 +39,19 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     user_metro: str
     prompt_bytes: int
     max_output_tokens: int
-    """The most this request may generate: its own limit, or the one set for it."""
+    """The most this request may generate: its own limit, or the one set for it; 0 if unknown."""
     price_version: str = ""
+    api: str = "chat"
+    site: str = ""
+    pool: str = ""
+    replica: str = ""
+    accelerator: str = ""
+    engine: str = ""
+    streamed: bool = False
+    emulated: bool = False
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=1, gc=False):
     """What one admitted request used, once and for all.
 
     Attributes:
@@ -62,6 +77,8 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):
         estimated: True if a token count is ours, not the engine's.
         emulated: True if an emulated engine answered; such use is never invoiced as real.
         price_version: hash of the price plan in force at admission; empty before pricing.
+        api: which of the gateway's interfaces was called, as `chat` or `messages`.
+        reasoning_tokens: of the generated tokens, those of reasoning, where the engine tells.
     """
 
     request_id: str
@@ -86,9 +103,26 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):
     estimated: bool
     emulated: bool
     price_version: str = ""
+    api: str = "chat"
+    reasoning_tokens: int = 0
 
 
-class AllocationEvent(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=2, gc=False):
+    """A try that failed before another replica took the request; known by id and number.
+
+    `number` counts the tries of a request from 1; `fault` is a word such as `connect` or the status
+    of the answer.
+    """
+
+    request_id: str
+    number: int
+    replica: str
+    fault: str
+    started_ns: int
+    ended_ns: int
+
+
+class AllocationEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=3, gc=False):
     """Accelerators held by one replica or reservation over a span of time.
 
     `event_id` is `holder@start_ns`: writing the same span again changes nothing. `busy_s` is the
@@ -111,7 +145,7 @@ class AllocationEvent(msgspec.Struct, frozen=True, kw_only=True):
     emulated: bool
 
 
-class EnergyEvent(msgspec.Struct, frozen=True, kw_only=True):
+class EnergyEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=4, gc=False):
     """Energy that a site used over a span of time, at the site's meter (PUE included).
 
     `modelled` is True where a model, not a meter, gave the figure.
@@ -127,3 +161,7 @@ class EnergyEvent(msgspec.Struct, frozen=True, kw_only=True):
     kwh: float
     modelled: bool
     emulated: bool
+
+
+Record = Admission | UsageEvent | AttemptEvent | AllocationEvent | EnergyEvent
+"""Whatever a segment may hold."""
