@@ -27,13 +27,12 @@ from neocloud.spec.power import PowerContract, PowerStep
 from neocloud.spec.problems import CODES, Code, Note, Problem, SpecError
 from neocloud.spec.records import (
     Cloud,
-    Gateway,
     Model,
     Objective,
     Tenant,
-    TokenPrices,
 )
 from neocloud.spec.schema import cloud_schema
+from neocloud.spec.serving import Gateway, Remote, TokenPrices
 from neocloud.spec.sites import Pool, Site
 from neocloud.spec.summary import Summary, Validation, summarise
 from neocloud.spec.traces import TraceFile
@@ -70,6 +69,7 @@ __all__ = [
     "Prepayment",
     "PriceStep",
     "Problem",
+    "Remote",
     "Rental",
     "Site",
     "SpecError",

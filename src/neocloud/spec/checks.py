@@ -18,8 +18,9 @@ from neocloud.spec.nodes import Node
 from neocloud.spec.places import at, given, item
 from neocloud.spec.power import PowerContract
 from neocloud.spec.reader import Reader, default_of
-from neocloud.spec.records import Cloud, Model, Tenant, TokenPrices
+from neocloud.spec.records import Cloud, Model, Tenant
 from neocloud.spec.references import internet_users
+from neocloud.spec.serving import TokenPrices
 from neocloud.spec.sites import Site
 from neocloud.spec.structures import Check
 from neocloud.spec.supply_checks import PRICES, SUPPLY_CHECKS

@@ -15,13 +15,11 @@ from neocloud.spec.demand import Demand, Network
 from neocloud.spec.fields import optional, required
 from neocloud.spec.finance import Billing, Finance
 from neocloud.spec.kinds import (
-    Bytes,
     Choice,
     Currency,
     Money,
     Name,
     Number,
-    Pattern,
     Text,
     Whole,
 )
@@ -29,16 +27,14 @@ from neocloud.spec.planning import Planning
 from neocloud.spec.power import SHARE, active_mw
 from neocloud.spec.problems import Note
 from neocloud.spec.references import (
-    METRO,
     Declared,
     Precision,
 )
+from neocloud.spec.serving import Gateway, TokenPrices
 from neocloud.spec.sites import Site
 from neocloud.spec.structures import ListOf, Section, Table, Values
 from neocloud.spec.traces import TraceFile
 
-_PORT = "([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_ADDRESS = rf"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):{_PORT}"
 _MODEL = Declared("model", "models", "E201")
 _TENANT = Declared("tenant", "tenants", "E202")
 _SITE = Declared("site", "sites", "E203")
@@ -59,23 +55,6 @@ class Objective:
         "Share of requests that must hold both, in per cent.", "%", default=90.0,
         origin="assumption: nine of ten",
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPrices:
-    """What tenants pay for a million tokens, in the cloud's currency."""
-
-    input: Decimal = required(
-        Money(0, 100_000, decimals=6), "Price of prompt tokens.", "currency/Mtok"
-    )
-    cached_input: Decimal = optional(
-        Money(0, 100_000, decimals=6), "Price of prompt tokens found in the prefix cache.",
-        "currency/Mtok", default=Decimal(-1), shown="as `input`",
-        origin="assumption: no discount; half of the public lists ask 0.10 to 0.25 of input",
-    )  # fmt: skip
-    output: Decimal = required(
-        Money(0, 100_000, decimals=6), "Price of generated tokens.", "currency/Mtok"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,15 +106,19 @@ class Tenant:
     )  # fmt: skip
     rate_limits: TenantLimits | None = optional(
         Section(TenantLimits), "How much it may ask at once.", default=None, shown="no limit",
-        origin="no limit unless asked for", later="up",
+        origin="no limit unless asked for",
     )  # fmt: skip
     budget_per_month: Decimal | None = optional(
         Money(0, 10**12), "The most that it may spend in a month, in its currency.", "currency",
-        default=None, shown="no limit", origin="no limit unless asked for", later="up",
+        default=None, shown="no limit", origin="no limit unless asked for",
     )  # fmt: skip
     priority: str = optional(
         Choice(("low", "normal", "high")), "Who is served first when not all can be.",
-        default="normal", origin="assumption: all alike", later="up",
+        default="normal", origin="assumption: all alike",
+    )  # fmt: skip
+    weight: float = optional(
+        Number(above=0, maximum=1000), "Its share among waiting tenants of the same priority, "
+        "against theirs.", default=1.0, origin="assumption: all alike",
     )  # fmt: skip
     carbon_limit_g_per_kwh: float | None = optional(
         Number(above=0, maximum=2000, remedy="Write grams per kWh of power drawn: 200."),
@@ -158,52 +141,6 @@ class Tenant:
     address: str = optional(
         Text(1000, blank=True), "Address on the invoice.", default="", origin="nothing to print"
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
-    """The front door that `neocloud up` opens."""
-
-    listen: str = optional(
-        Pattern(_ADDRESS, "address as 127.0.0.1:8080"),
-        "Address and port.", default="127.0.0.1:8080", origin="reachable from this machine only",
-    )  # fmt: skip
-    ledger: str = optional(
-        Pattern(r"sqlite:///.+", "ledger as sqlite:///ledger.db"),
-        "Where usage is recorded; a relative path starts from the file's folder.",
-        default="sqlite:///ledger.db", origin="needs no server",
-    )  # fmt: skip
-    default_metro: str | None = optional(
-        METRO, "Where a client is taken to be that does not say.", default=None,
-        shown="the metro of the first site", origin="assumption",
-    )  # fmt: skip
-    max_body_bytes: int = optional(
-        Bytes(1024, 2**30), "Largest request body; a larger one is refused with status 413.",
-        "bytes", default=4 * 2**20,
-        origin="assumption: a million tokens of text are some 4 MiB",
-    )  # fmt: skip
-    quotas: str | None = optional(
-        Pattern(rf"rediss?://[^\s/@]+(:{_PORT})?(/[0-9]{{1,3}})?", "store as redis://host:6379/0"),
-        "Store that several gateways share for limits and budgets; no password in it.",
-        default=None, shown="this process alone", origin="needs no server", later="up",
-    )  # fmt: skip
-    workers: int = optional(
-        Whole(1, 1024), "Processes that serve.", "processes", default=1,
-        origin="assumption: one core", later="up",
-    )  # fmt: skip
-    admin_listen: str | None = optional(
-        Pattern(_ADDRESS, "address as 127.0.0.1:8081"),
-        "Address and port of the admin API.", default=None, shown="none", origin="closed unless "
-        "asked for", later="up",
-    )  # fmt: skip
-    tls_certificate: str | None = optional(
-        Text(), "Path of the certificate chain.", default=None, shown="none: plain HTTP",
-        origin="a proxy may stand before it", later="up",
-    )  # fmt: skip
-    tls_key: str | None = optional(
-        Text(), "Path of the certificate's key.", default=None, shown="none: plain HTTP",
-        origin="a proxy may stand before it", later="up",
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
