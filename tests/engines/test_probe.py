@@ -9,9 +9,11 @@ import pytest
 from neocloud.engines import (
     Endpoint,
     EngineAnswerError,
+    MetricsReader,
     endpoint_of_url,
     is_healthy,
     list_models,
+    readiness,
     scrape,
 )
 from neocloud.wire import Client, Exchange, Pool, UpstreamError, UpstreamFault, serve
@@ -90,6 +92,10 @@ def test_an_answer_that_lists_no_models_is_an_error_in_words(status, body, said)
         ("remote", {"/base/health": (401, b""), "/base/v1/models": (200, MODELS)}, True),
         ("remote", {"/base/health": (503, b""), "/base/v1/models": (200, MODELS)}, False),
         ("remote", {}, False),
+        # SGLang's /health generates a token; older releases have no /ready.
+        ("sglang", {"/base/ready": (200, b""), "/base/health": (503, b"")}, True),
+        ("sglang", {"/base/ready": (503, b""), "/base/health": (200, b"")}, False),
+        ("sglang", {"/base/health": (200, b"")}, True),
     ],
 )
 def test_health_by_its_page_or_for_remote_ones_by_their_models(kind, answers, healthy):
@@ -114,6 +120,58 @@ def test_the_count_is_found_wherever_it_is_told():
     against({"/base/metrics": (200, b"[]"), "/base/prometheus/metrics": (200, page)}, found)
     against({"/base/metrics": (500, page)}, nothing)
     against({}, nothing)
+
+
+READY = {"/base/health": (200, b""), "/base/v1/models": (200, MODELS)}
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "reason"),
+    [
+        (READY, {}, ""),
+        (READY | {"/base/health": (503, b"")}, {}, "not healthy"),
+        # healthy is not enough:
+        (READY, {"draining": True}, "draining"),
+        (READY, {"running": False}, "not running"),
+        ({"/base/health": (200, b"")}, {}, "does not list the model"),
+        (READY | {"/base/v1/models": (200, b'{"data": [{"id": "z"}]}')}, {}, "does not list"),
+    ],
+)
+def test_an_engine_takes_requests_only_if_all_is_well(answers, told, reason):
+    async def test(pool: Pool, endpoint: Endpoint) -> None:
+        found = await readiness(pool, endpoint, **told)
+        assert found.ready == (not reason)
+        assert found.reason.startswith(reason)
+
+    against(answers, test, kind="vllm")
+
+
+def test_page_and_family_are_kept_from_the_first_scrape(caplog):
+    vllm, both = b"vllm:num_requests_running 2\n", b"trtllm_num_requests_running 3\n"
+    pages: Answers = {}
+
+    async def test(pool: Pool, endpoint: Endpoint) -> None:
+        reader = MetricsReader(endpoint)
+        for _ in range(3):
+            assert await reader.read(pool) is None
+        assert caplog.text.count("tells no metrics that are known here") == 1
+        assert reader.family == ""
+        pages["/base/prometheus/metrics"] = (200, both)
+        assert (await reader.read(pool)).running == 3
+        pages["/base/metrics"] = (200, vllm)
+        # A page that came later, and a family that stands first in the table, change nothing.
+        assert (await reader.read(pool)).running == 3
+        pages["/base/prometheus/metrics"] = (200, vllm + both)
+        assert (await reader.read(pool)).running == 3
+        assert reader.family == "trtllm_"
+        pages["/base/prometheus/metrics"] = (503, b"")
+        assert await reader.read(pool) is None
+        # Another engine took the place: it is looked for again.
+        pages["/base/prometheus/metrics"] = (200, b"")
+        assert (await reader.read(pool)).running == 2
+        assert reader.family == "vllm:"
+
+    against(pages, test)
 
 
 def test_nobody_there_is_unhealthy_and_has_no_count():

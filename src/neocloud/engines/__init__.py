@@ -4,7 +4,14 @@ from neocloud.engines.endpoint import Endpoint, TokenPrice, endpoint_of_url
 from neocloud.engines.errors import EngineAnswerError, EngineStartError
 from neocloud.engines.kinds import APIS, KINDS, Manners
 from neocloud.engines.metrics import EngineMetrics, parse_metrics
-from neocloud.engines.probe import is_healthy, list_models, scrape
+from neocloud.engines.probe import (
+    MetricsReader,
+    Readiness,
+    is_healthy,
+    list_models,
+    readiness,
+    scrape,
+)
 from neocloud.engines.supervisor import EmulatedEngines
 
 __all__ = [
@@ -16,10 +23,13 @@ __all__ = [
     "EngineMetrics",
     "EngineStartError",
     "Manners",
+    "MetricsReader",
+    "Readiness",
     "TokenPrice",
     "endpoint_of_url",
     "is_healthy",
     "list_models",
     "parse_metrics",
+    "readiness",
     "scrape",
 ]

@@ -1,16 +1,13 @@
-"""What engines tell of themselves on their Prometheus page, whatever family of names they use.
-
-Names as read in vLLM 0.33, SGLang 0.5, TensorRT-LLM (2026) and llama.cpp (2026-10). They change
-between releases, so a quantity has several names, and the family present is found at each scrape.
-"""
+"""What engines tell of themselves on their Prometheus page, whatever family of names they use."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 
 import msgspec
+
+from neocloud.engines.families import FAMILIES, Family, Names
 
 
 class EngineMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +24,11 @@ class EngineMetrics(msgspec.Struct, frozen=True, kw_only=True):
         busy_s: seconds in which a step ran; None where it is not told.
         joules: energy that the replica took since its start; None where it is not told.
         emulated: True if the engine says that it is emulated.
+        looked_up_tokens: prompt tokens that were looked up in the prefix cache. vLLM counts a
+            request that was preempted again, others do not tell and have `prompt_tokens` here.
+        found_tokens: of them, found there.
+        waiting_tokens: prompt tokens of the requests that wait; None where it is not told, which is
+            every engine but the emulated one.
     """
 
     running: int
@@ -38,80 +40,50 @@ class EngineMetrics(msgspec.Struct, frozen=True, kw_only=True):
     busy_s: float | None
     joules: float | None
     emulated: bool
+    looked_up_tokens: int = 0
+    found_tokens: int = 0
+    waiting_tokens: int | None = None
 
+    @property
+    def hit_share(self) -> float | None:
+        """Share of the looked up tokens that the prefix cache had; None before the first."""
+        return self.found_tokens / self.looked_up_tokens if self.looked_up_tokens else None
 
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """Names of one engine's metrics; of several, the first that is present counts."""
-
-    prefix: str
-    running: tuple[str, ...]
-    waiting: tuple[str, ...]
-    kv_usage: tuple[str, ...]
-    prompt_tokens: tuple[str, ...]
-    cached_tokens: tuple[str, ...]
-    generated_tokens: tuple[str, ...]
-    prompt_without_cached: bool = False
-
-
-_FAMILIES = (
-    _Family(
-        prefix="vllm:",
-        running=("vllm:num_requests_running",),
-        waiting=("vllm:num_requests_waiting",),
-        kv_usage=("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
-        prompt_tokens=("vllm:prompt_tokens_total",),
-        cached_tokens=("vllm:prompt_tokens_cached_total", "vllm:prefix_cache_hits_total"),
-        generated_tokens=("vllm:generation_tokens_total",),
-    ),
-    _Family(
-        prefix="sglang:",
-        running=("sglang:num_running_reqs",),
-        waiting=("sglang:num_queue_reqs",),
-        kv_usage=("sglang:token_usage",),
-        prompt_tokens=("sglang:prompt_tokens_total",),
-        cached_tokens=("sglang:cached_tokens_total",),
-        generated_tokens=("sglang:generation_tokens_total",),
-    ),
-    _Family(
-        prefix="trtllm_",
-        running=("trtllm_num_requests_running",),
-        waiting=("trtllm_num_requests_waiting",),
-        kv_usage=("trtllm_kv_cache_utilization",),
-        prompt_tokens=("trtllm_prompt_tokens_total",),
-        cached_tokens=("trtllm_prompt_cached_tokens_total",),
-        generated_tokens=("trtllm_generation_tokens_total",),
-    ),
-    _Family(
-        prefix="llamacpp:",
-        running=("llamacpp:requests_processing",),
-        waiting=("llamacpp:requests_deferred",),
-        kv_usage=("llamacpp:kv_cache_usage_ratio",),
-        prompt_tokens=("llamacpp:prompt_tokens_total",),
-        cached_tokens=("llamacpp:prompt_tokens_cached_total",),
-        generated_tokens=("llamacpp:tokens_predicted_total",),
-        prompt_without_cached=True,
-    ),
-)
 
 BUSY_SECONDS = "neocloud_emulated_busy_seconds_total"
 JOULES = "neocloud_emulated_energy_joules_total"
+WAITING_TOKENS = "neocloud_emulated_waiting_tokens"
 
 # name, labels, value; a label's value may hold anything between quotes.
 _SAMPLE = re.compile(r'([A-Za-z_:][\w:]*)[ \t]*(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})?[ \t]+([^ \t]+)')
 _EMULATED = re.compile(r'[{,]\s*emulated="true"')
 
 
-def parse_metrics(text: bytes) -> EngineMetrics | None:
-    """Read a Prometheus page; None if it holds no family of names known here."""
+def parse_metrics(text: bytes, family: Family | None = None) -> EngineMetrics | None:
+    """Read a Prometheus page; None if it holds nothing of the family, or of any known here.
+
+    Args:
+        text: the page.
+        family: to read it by, where the engine is known to have it; else the one present is found.
+    """
     lines = text.decode("utf-8", "replace").splitlines()
-    for family in _FAMILIES:
+    found = _family(lines, FAMILIES if family is None else (family,))
+    return None if found is None else _read(lines, found)
+
+
+def family_of(text: bytes) -> Family | None:
+    """The family of names that a Prometheus page holds; None if none is known."""
+    return _family(text.decode("utf-8", "replace").splitlines(), FAMILIES)
+
+
+def _family(lines: list[str], families: tuple[Family, ...]) -> Family | None:
+    for family in families:
         if any(line.startswith(family.prefix) for line in lines):
-            return _read(lines, family)
+            return family
     return None
 
 
-def _read(lines: list[str], family: _Family) -> EngineMetrics:
+def _read(lines: list[str], family: Family) -> EngineMetrics:
     series: dict[str, list[float]] = {}
     emulated = False
     for line in lines:
@@ -129,21 +101,29 @@ def _read(lines: list[str], family: _Family) -> EngineMetrics:
             series.setdefault(name, []).append(number)
             emulated = emulated or (labels is not None and _EMULATED.search(labels) is not None)
 
-    def first(names: tuple[str, ...]) -> list[float]:
+    def first(names: Names) -> list[float]:
         return next((series[name] for name in names if name in series), [])
 
+    def total(names: Names) -> int:
+        return round(sum(first(names)))
+
     usage = first(family.kv_usage)
-    cached = round(sum(first(family.cached_tokens)))
-    prompt = round(sum(first(family.prompt_tokens)))
-    busy, joules = series.get(BUSY_SECONDS), series.get(JOULES)
+    cached, running, waiting = (
+        total(names) for names in (family.cached_tokens, family.running, family.waiting)
+    )
+    prompt = total(family.prompt_tokens) + (cached if family.prompt_without_cached else 0)
+    busy, joules, tokens = (series.get(n) for n in (BUSY_SECONDS, JOULES, WAITING_TOKENS))
     return EngineMetrics(
-        running=round(sum(first(family.running))),
-        waiting=round(sum(first(family.waiting))),
+        running=max(0, running - waiting) if family.running_with_waiting else running,
+        waiting=waiting,
         kv_usage=sum(usage) / len(usage) if usage else None,
-        prompt_tokens=prompt + cached if family.prompt_without_cached else prompt,
+        prompt_tokens=prompt,
         cached_tokens=cached,
-        generated_tokens=round(sum(first(family.generated_tokens))),
+        generated_tokens=total(family.generated_tokens),
         busy_s=sum(busy) if busy else None,
         joules=sum(joules) if joules else None,
         emulated=emulated,
+        looked_up_tokens=total(family.looked_up) if family.looked_up else prompt,
+        found_tokens=total(family.found) if family.found else cached,
+        waiting_tokens=round(sum(tokens)) if tokens else None,
     )
