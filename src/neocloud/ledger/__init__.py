@@ -6,7 +6,7 @@ sees both as one.
 
 from neocloud.ledger.errors import LedgerError, StoreError
 from neocloud.ledger.hourly import metered_activity
-from neocloud.ledger.keys import ApiKey, KeyRing, KeyStore, given_key
+from neocloud.ledger.keys import ApiKey, KeyRing, Keys, KeyStore, KeyWatch, given_key, keys_of
 from neocloud.ledger.ledger import Ledger, close_abandoned
 from neocloud.ledger.place import LedgerPlace, ledger_path, ledger_place
 from neocloud.ledger.progress import ProgressTable
@@ -32,6 +32,8 @@ __all__ = [
     "EnergyEvent",
     "KeyRing",
     "KeyStore",
+    "KeyWatch",
+    "Keys",
     "Ledger",
     "LedgerError",
     "LedgerPlace",
@@ -42,6 +44,7 @@ __all__ = [
     "UsageEvent",
     "close_abandoned",
     "given_key",
+    "keys_of",
     "ledger_path",
     "ledger_place",
     "metered_activity",
