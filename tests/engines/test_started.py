@@ -17,16 +17,10 @@ from neocloud.engines import EngineStartError, MetricsReader, StartedEngine, sta
 from neocloud.engines.child import Child, Command
 from neocloud.wire import Client, UpstreamError, fetch
 
+from .asking import run, stream, until
 from .starting import alive, fake_start
-from .world import run, stream
 
 COMPLETIONS = b"/v1/completions"
-
-
-async def until(condition, within_s: float = 8.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def test_a_fake_vllm_is_started_watched_and_ended(tmp_path):
