@@ -8,7 +8,7 @@ import msgspec
 
 from neocloud.engines import Endpoint
 from neocloud.planner import Placement, Plan
-from neocloud.routing import ReplicaState
+from neocloud.routing import Group, ReplicaState
 from neocloud.wire import Client, Pool
 
 
@@ -60,13 +60,14 @@ class Fleet:
         for backend in self.backends:
             by_model.setdefault(backend.state.model, []).append(backend)
         self._of_model = {
-            model: (tuple(group), [backend.state for backend in group])
+            model: (tuple(group), Group(model, [backend.state for backend in group]))
             for model, group in by_model.items()
         }
 
-    def of_model(self, model: str) -> tuple[tuple[Backend, ...], list[ReplicaState]]:
+    def of_model(self, model: str) -> tuple[tuple[Backend, ...], Group]:
         """Replicas of a model, and their states in the same order."""
-        return self._of_model.get(model, ((), []))
+        found = self._of_model.get(model)
+        return found if found is not None else ((), Group(model, ()))
 
 
 def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client) -> Fleet:

@@ -144,6 +144,7 @@ class Flight:
         assert backend is not None, "an error comes from a replica"
         if error.fault in (UpstreamFault.CONNECT, UpstreamFault.TIMEOUT):
             backend.state.healthy = False  # until the next probe finds it well
+            self._gateway.fleet.of_model(self._request.model)[1].changed()
         if not self._head_sent and not self._held and self._again():
             return
         self._fail(502, "the engine broke off", "engine_failed")
@@ -151,7 +152,7 @@ class Flight:
     # own
 
     def _send(self, choice: Choice) -> None:
-        backends, _ = self._gateway.fleet.of_model(self._route.model)
+        backends, _ = self._gateway.fleet.of_model(self._request.model)
         backend = self._backend = backends[choice.index]
         self._attempts += 1
         self._tried.add(choice.replica)
@@ -170,9 +171,9 @@ class Flight:
         """Try another replica, if one is left and the client still waits."""
         if self._exchange.closed or self._settled or self._attempts >= MAX_ATTEMPTS:
             return False
-        _, states = self._gateway.fleet.of_model(self._route.model)
+        _, group = self._gateway.fleet.of_model(self._request.model)
         rest = msgspec.structs.replace(self._route, excluded=frozenset(self._tried))
-        choice = choose(states, rest)
+        choice = choose(group, rest, time.monotonic())
         if isinstance(choice, NoReplica):
             return False
         self._send(choice)

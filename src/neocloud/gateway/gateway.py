@@ -124,12 +124,11 @@ class Gateway:
             price_version=self.rules.price_version,
         )
         route = RouteRequest(
-            model=request.model,
             rtt_s_by_site=round_trips,
             allowed_sites=tenant.allowed_sites,
             ttft_budget_s=rule.ttft_budget_s,
         )
-        choice = choose(self.fleet.of_model(request.model)[1], route)
+        choice = choose(self.fleet.of_model(request.model)[1], route, time.monotonic())
         if isinstance(choice, NoReplica):  # refused, not admitted: nothing was used
             raise ApiError(503, choice.reason, "no_replica")
         Flight(self, exchange, request, admission, route).begin(choice)

@@ -37,7 +37,6 @@ class Meter:
         self._fleet = fleet
         self._ledger = ledger
         self._last: dict[str, _Reading] = {}
-        self._seen_s: dict[str, float] = {}
 
     async def start(self) -> None:
         """Read every replica once: where the first spans begin."""
@@ -63,14 +62,9 @@ class Meter:
         now_ns, now_s = time.time_ns(), time.monotonic()
         if metrics is not None:
             state.healthy = True
-            state.running, state.waiting = metrics.running, metrics.waiting
-            state.kv_usage = metrics.kv_usage or 0.0
-            self._seen_s[state.replica] = now_s
-            state.age_s = 0.0
+            state.told(metrics.running, metrics.waiting, metrics.kv_usage or 0.0, now_s)
         else:
             state.healthy = await is_healthy(backend.pool, endpoint, timeout_s=2.0)
-            seen = self._seen_s.get(state.replica)
-            state.age_s = now_s - seen if seen is not None else float("inf")
         last = self._last.get(state.replica)
         if last is None:
             self._last[state.replica] = _reading(now_ns, metrics)
