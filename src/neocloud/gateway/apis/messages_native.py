@@ -7,14 +7,17 @@ import re
 import msgspec
 
 from neocloud.gateway.apis.api import Usage
-from neocloud.gateway.apis.messages_split import MAX_EVENT_BYTES, Splitter, payload_of
 from neocloud.gateway.apis.messages_usage import Told, usage_of_told
+from neocloud.gateway.apis.whole_events import MAX_EVENT_BYTES, WholeEvents, events_of, payload_of
 
 _CONTENT = re.compile(rb'"(?:text|thinking|partial_json)": ?"[^"]')
-_END = re.compile(rb"\r?\n\r?\n")
 _WATCHED = (b"message_", b"error")
 """Without one of these, events need no reading: most of a stream passes as it came."""
 MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+
+_ABSENT = msgspec.Raw()
+"""A union of `Raw` and `None` would take null alone."""
 
 
 class _Message(msgspec.Struct):
@@ -30,7 +33,7 @@ class _Event(msgspec.Struct):
     message: _Message | None = None
     delta: _Delta | None = None
     usage: Told | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = _ABSENT
 
 
 _events = msgspec.json.Decoder(_Event)
@@ -43,12 +46,12 @@ class AnthropicEvents:
     """
 
     __slots__ = (
-        "_finished", "_split", "_stopped", "_told",
+        "_cutter", "_finished", "_stopped", "_told",
         "content_events", "content_seen", "failed", "held", "usage",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._split = Splitter()
+        self._cutter = WholeEvents()
         self._told = Told()
         self._finished = False
         self._stopped = False
@@ -65,12 +68,12 @@ class AnthropicEvents:
 
     @property
     def oversized(self) -> bool:
-        """True if an event does not end."""
-        return self._split.waiting > MAX_EVENT_BYTES
+        """True if an event, or what follows the end, does not end."""
+        return self._cutter.oversized or len(self.held) > MAX_EVENT_BYTES
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; what may go to the client now."""
-        whole = self._split.feed(data)
+        whole = self._cutter.add(data)
         if not whole:
             return b""
         if not self._stopped:
@@ -87,7 +90,7 @@ class AnthropicEvents:
 
         An engine that told why it stopped and then just ended has its `message_stop` added here.
         """
-        rest = self._split.rest()
+        rest = self._cutter.rest()
         out = self._by_event(rest) if rest else b""
         if self._finished and not self._stopped and not self.failed:
             self.held += MESSAGE_STOP
@@ -101,12 +104,7 @@ class AnthropicEvents:
 
     def _by_event(self, whole: bytes) -> bytes:
         out = []
-        start = 0
-        while start < len(whole):
-            found = _END.search(whole, start)
-            end = found.end() if found else len(whole)
-            event = whole[start:end]
-            start = end
+        for event in events_of(whole):
             self._read(event)
             if not self._stopped:
                 out.append(event)
@@ -136,7 +134,7 @@ class AnthropicEvents:
                 self._add(read.usage)
         elif kind == "message_stop":
             self._stopped = True
-        elif kind == "error" or (read.error is not None and bytes(read.error) != b"null"):
+        elif kind == "error" or bytes(read.error) not in {b"", b"null"}:
             self.failed = True
 
     def _add(self, told: Told) -> None:
