@@ -56,9 +56,9 @@ class _ThroughMessages:
         # what usage a stream tells is fixed in this API, so none is asked for
         return engine_body(body, msgspec.structs.replace(asked, stream=False), wanted, "")
 
-    def stream(self, asked: Asked) -> AnswerStream:  # noqa: ARG002
+    def stream(self, asked: Asked) -> AnswerStream:
         """Events pass through."""
-        return AnthropicEvents()
+        return AnthropicEvents(asked)
 
     def whole(self, body: bytes, asked: Asked) -> tuple[bytes, Usage | None]:  # noqa: ARG002
         """The engine's bytes."""

@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from neocloud.gateway.apis.api import Usage
-from neocloud.gateway.apis.messages_usage import Told, usage_of_told
+from neocloud.gateway.apis.api import Asked, Usage
+from neocloud.gateway.apis.messages_usage import Told, message_start, usage_of_told
 from neocloud.gateway.apis.whole_events import MAX_EVENT_BYTES, WholeEvents, events_of, payload_of
 
 _CONTENT = re.compile(rb'"(?:text|thinking|partial_json)": ?"[^"]')
@@ -42,17 +42,22 @@ _events = msgspec.json.Decoder(_Event)
 class AnthropicEvents:
     """Takes the pieces of one answer as they come; an `AnswerStream`.
 
-    Bytes pass untouched. `message_stop` waits for the ledger, and never follows an error.
+    Bytes pass untouched. `message_stop` waits for the ledger, and never follows an error. A stream
+    that does not begin with `message_start` gets one, without which clients fail: llama.cpp leaves
+    it out where the first token is no whole character. The prompt's tokens are not known then, so
+    there is no usage.
     """
 
     __slots__ = (
-        "_cutter", "_finished", "_stopped", "_told",
+        "_asked", "_cutter", "_finished", "_started", "_stopped", "_told",
         "content_events", "content_seen", "failed", "held", "usage",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
         self._cutter = WholeEvents()
         self._told = Told()
+        self._started = False
         self._finished = False
         self._stopped = False
         self.usage: Usage | None = None
@@ -76,7 +81,7 @@ class AnthropicEvents:
         whole = self._cutter.add(data)
         if not whole:
             return b""
-        if not self._stopped:
+        if self._started and not self._stopped:
             for word in _WATCHED:
                 if word in whole:
                     break
@@ -105,22 +110,27 @@ class AnthropicEvents:
     def _by_event(self, whole: bytes) -> bytes:
         out = []
         for event in events_of(whole):
-            self._read(event)
+            kind = self._read(event)
+            if not self._started and kind not in {"", "ping", "error"} and not self.failed:
+                self._started = True
+                if kind != "message_start":
+                    out.append(message_start("msg_", self._asked.model, None))
             if not self._stopped:
                 out.append(event)
             elif not self.failed:
                 self.held += event
         return b"".join(out)
 
-    def _read(self, event: bytes) -> None:
+    def _read(self, event: bytes) -> str:
+        """Take what an event tells; its type, empty if it has none."""
         payload = payload_of(event)
         if not payload:
-            return
+            return ""
         try:
             read = _events.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             self.failed = self.failed or event.startswith(b"event: error")
-            return
+            return ""
         kind = read.type
         if kind in {"content_block_delta", "content_block_start"}:
             self._count(event)
@@ -136,6 +146,7 @@ class AnthropicEvents:
             self._stopped = True
         elif kind == "error" or bytes(read.error) not in {b"", b"null"}:
             self.failed = True
+        return kind
 
     def _add(self, told: Told) -> None:
         """Later counts replace earlier ones, field by field; prompts of no tokens replace none."""
@@ -147,4 +158,5 @@ class AnthropicEvents:
             value = getattr(told, name)
             if value is not None and (prompt or name.startswith("output")):
                 setattr(before, name, value)
-        self.usage = usage_of_told(before)
+        if before.input_tokens is not None:
+            self.usage = usage_of_told(before)

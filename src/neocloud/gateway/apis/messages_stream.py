@@ -8,7 +8,12 @@ from neocloud.gateway.apis.api import Asked, Usage
 from neocloud.gateway.apis.messages_answer import BROKEN, MessageAsked, message_id, stop_of
 from neocloud.gateway.apis.messages_blocks import TEXT, THINKING, Blocks
 from neocloud.gateway.apis.messages_native import MESSAGE_STOP
-from neocloud.gateway.apis.messages_usage import broken_event, error_event, told_usage
+from neocloud.gateway.apis.messages_usage import (
+    broken_event,
+    error_event,
+    message_start,
+    told_usage,
+)
 from neocloud.gateway.apis.openai_usage import read_usage
 from neocloud.gateway.apis.whole_events import WholeEvents, payload_of
 
@@ -210,18 +215,7 @@ class MessageEvents:
     def _start(self, engine_id: str) -> bytes:
         name = message_id(engine_id)
         self._blocks = Blocks(name.removeprefix("msg_"))
-        message: dict[str, object] = {
-            "id": name,
-            "type": "message",
-            "role": "assistant",
-            "model": self._asked.model,
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": told_usage(self.usage),
-        }
-        told = msgspec.json.encode({"type": "message_start", "message": message})
-        return b"event: message_start\ndata: %b\n\n%b" % (told, _PING)
+        return message_start(name, self._asked.model, self.usage) + _PING
 
     def _end(self) -> bytes:
         """Close what is open; the rest of the end is held."""

@@ -73,6 +73,22 @@ def told_usage(usage: Usage | None) -> dict[str, object]:
     return told
 
 
+def message_start(name: str, model: str, usage: Usage | None) -> bytes:
+    """The event with which a stream begins."""
+    message: dict[str, object] = {
+        "id": name,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": told_usage(usage),
+    }
+    told = msgspec.json.encode({"type": "message_start", "message": message})
+    return b"event: message_start\ndata: %b\n\n" % told
+
+
 class _Error(msgspec.Struct):
     message: str = ""
     type: str | None = None
