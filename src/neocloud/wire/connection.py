@@ -244,6 +244,12 @@ class ServerConnection(asyncio.Protocol):
         return self._server.date_line
 
     @property
+    def peer(self) -> str:
+        """The client's address; empty where there is none."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) and name else ""
+
+    @property
     def ending(self) -> bool:
         """True if the connection ends with the answer at hand."""
         return self.closing or self._server.closing

@@ -88,6 +88,11 @@ class Exchange:
         return self._state == _State.CLOSED
 
     @property
+    def peer(self) -> str:
+        """The client's address; empty where there is none."""
+        return self._connection.peer
+
+    @property
     def started(self) -> bool:
         """True once the head of the answer was written."""
         return self._state != _State.NEW
