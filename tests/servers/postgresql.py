@@ -5,6 +5,8 @@ Where no server is installed it is installed if we may (root, apt); otherwise th
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import os
 import pwd
 import secrets
@@ -12,10 +14,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +63,12 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _end_with_the_tests() -> None:
+    """In the child: Linux ends the server in order when the tests are killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
 
 
 class Postgresql:
@@ -109,7 +119,7 @@ class Postgresql:
                     "-c", f"full_page_writes={safe}", "-c", "shared_buffers=64MB",
                 ],
                 user=self._user, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self._folder, start_new_session=True,
+                cwd=self._folder, start_new_session=True, preexec_fn=_end_with_the_tests,  # noqa: PLW1509
             )  # fmt: skip
         until = time.monotonic() + WAIT_S
         while True:
@@ -192,3 +202,11 @@ def running(*, durable: bool = False) -> Iterator[Postgresql]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def shared() -> Postgresql:
+    """One server for all tests of a process that do not harm it; each makes its own database."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(running())

@@ -1,0 +1,238 @@
+"""A store in PostgreSQL, in the schema `neocloud` of one database.
+
+Any number of gateways ship into it. Each has streams of its own, so they meet only where one
+repeats another's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from neocloud.ledger.errors import LedgerError
+from neocloud.ledger.postgresql.link import ANSWER_S, Link
+from neocloud.ledger.postgresql.tables import (
+    ALLOCATION,
+    ATTEMPTS,
+    ENERGY,
+    USAGE,
+    PostgresqlTable,
+    hide,
+)
+from neocloud.ledger.records import (
+    SCHEMA,
+    AllocationEvent,
+    AttemptEvent,
+    EnergyEvent,
+    UsageEvent,
+)
+from neocloud.ledger.store import Batch
+from neocloud.units import Period
+
+if TYPE_CHECKING:
+    import psycopg
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+READ_S = 120.0
+"""Within this a statement that reads is answered: it may have to sort what it gives."""
+_FETCHED = 5_000
+"""Rows a round trip."""
+_MAKING = 0x6E656F63  # "neoc"
+"""Of the advisory lock under which tables are made: two gateways may start at once."""
+
+_MILLISECOND_NS = 1_000_000
+
+
+class PostgresqlStore:
+    """See `Store`.
+
+    Args:
+        url: of the database, see `Link`.
+        answer_s: the longest that one step of writing may take.
+    """
+
+    def __init__(self, url: str, answer_s: float = ANSWER_S) -> None:
+        self._url = url
+        self._link = Link(url, answer_s)
+
+    @property
+    def name(self) -> str:
+        """The URL without its secrets."""
+        return self._link.name
+
+    def create(self) -> None:
+        """Make the tables, or check that those that are there are ours."""
+        with self._link.writing() as connection, self._link.in_time():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+            if _has(connection, "meta"):
+                _check(connection, self.name)
+                return
+            if any(_has(connection, table.name) for table in _TABLES):
+                raise LedgerError(
+                    f"{self.name} has a schema neocloud that is no ledger's; name another database"
+                )
+            _make(connection)
+
+    def position(self, stream: str) -> int:
+        """How far a stream has been shipped."""
+        with self._link.writing() as connection, self._link.in_time():
+            return _position(connection, stream)
+
+    def apply(self, stream: str, position: int, batch: Batch) -> None:
+        """Write a batch and move the position, both or neither."""
+        with self._link.writing() as connection:
+            with self._link.in_time():
+                # First: a second writer of the same stream waits here.
+                connection.execute(
+                    "INSERT INTO positions AS p (stream, position) VALUES (%s, %s) ON CONFLICT "
+                    "(stream) DO UPDATE SET position = greatest(p.position, excluded.position)",
+                    (hide(stream), position),
+                )
+            self._insert(connection, USAGE, batch.usage)
+            self._insert(connection, ALLOCATION, batch.allocation)
+            self._insert(connection, ENERGY, batch.energy)
+            self._insert(connection, ATTEMPTS, batch.attempts)
+
+    @contextmanager
+    def view(self) -> Iterator[PostgresqlView]:
+        """The store as of now, over a connection of its own."""
+        link = Link(self._url, READ_S)
+        with link.viewing() as connection:
+            with link.in_time():
+                _check(connection, self.name)
+            yield PostgresqlView(link, connection)
+
+    def close(self) -> None:
+        """Let go of the connection. Idempotent."""
+        self._link.close()
+
+    def _insert(
+        self, connection: psycopg.Connection[Any], table: PostgresqlTable[R], records: Any
+    ) -> None:
+        if records:
+            with self._link.in_time():
+                table.insert(connection, records)
+
+
+class PostgresqlView:
+    """See `View`: one transaction, whose snapshot was taken when it was opened."""
+
+    def __init__(self, link: Link, connection: psycopg.Connection[Any]) -> None:
+        self._link = link
+        self._connection = connection
+        self._streams = 0
+
+    def position(self, stream: str) -> int:
+        """How far a stream has been shipped."""
+        with self._link.in_time():
+            return _position(self._connection, stream)
+
+    def usage(self, period: Period | None = None) -> Iterator[UsageEvent]:
+        """Events of requests admitted in the period, by `request_id`."""
+        if period is None:
+            return self._read(USAGE, "ORDER BY request_id", ())
+        # By the key first: a request id begins with the millisecond of its admission.
+        where = (
+            "WHERE request_id >= %s AND request_id < %s AND admitted_ns >= %s AND admitted_ns < %s "
+            "ORDER BY request_id"
+        )
+        return self._read(
+            USAGE,
+            where,
+            (
+                _id_from(period.start_ns), _id_from(period.end_ns + _MILLISECOND_NS),
+                period.start_ns, period.end_ns,
+            ),
+        )  # fmt: skip
+
+    def allocation(self, period: Period | None = None) -> Iterator[AllocationEvent]:
+        """Spans that overlap the period, by start."""
+        return self._spans(ALLOCATION, period)
+
+    def energy(self, period: Period | None = None) -> Iterator[EnergyEvent]:
+        """Spans that overlap the period, by start."""
+        return self._spans(ENERGY, period)
+
+    def attempts(self, period: Period | None = None) -> Iterator[AttemptEvent]:
+        """Tries that began in the period, by request and number."""
+        if period is None:
+            return self._read(ATTEMPTS, "ORDER BY request_id, number", ())
+        where = "WHERE started_ns >= %s AND started_ns < %s ORDER BY request_id, number"
+        return self._read(ATTEMPTS, where, (period.start_ns, period.end_ns))
+
+    def span(self) -> Period | None:
+        """From the first to the last thing on record."""
+        with self._link.in_time():
+            row = self._connection.execute(
+                "SELECT min(low), max(high) FROM ("
+                "SELECT min(admitted_ns) AS low, max(finished_ns) AS high FROM usage UNION ALL "
+                "SELECT min(start_ns), max(end_ns) FROM allocation) AS bounds"
+            ).fetchone()
+        assert row is not None
+        return None if row[0] is None else Period(int(row[0]), int(row[1]) + 1)
+
+    def _spans(self, table: PostgresqlTable[R], period: Period | None) -> Iterator[R]:
+        if period is None:
+            return self._read(table, "ORDER BY start_ns, event_id", ())
+        where = "WHERE end_ns > %s AND start_ns < %s ORDER BY start_ns, event_id"
+        return self._read(table, where, (period.start_ns, period.end_ns))
+
+    def _read(self, table: PostgresqlTable[R], rest: str, values: tuple[Any, ...]) -> Iterator[R]:
+        query = f"SELECT {table.columns} FROM {table.name} {rest}"  # noqa: S608
+        self._streams += 1
+        with self._connection.cursor(f"rows_{self._streams}") as cursor:
+            with self._link.in_time():
+                cursor.execute(query, values, binary=True)
+            while True:
+                with self._link.in_time():
+                    rows = cursor.fetchmany(_FETCHED)
+                if not rows:
+                    return
+                yield from table.records(rows)
+
+
+_TABLES = (USAGE, ALLOCATION, ENERGY, ATTEMPTS)
+
+
+def _has(connection: psycopg.Connection[Any], table: str) -> bool:
+    row = connection.execute("SELECT to_regclass(%s)", (f"neocloud.{table}",)).fetchone()
+    return row is not None and row[0] is not None
+
+
+def _make(connection: psycopg.Connection[Any]) -> None:
+    found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'neocloud'").fetchone()
+    if found is None:
+        connection.execute("CREATE SCHEMA neocloud")
+    connection.execute("CREATE TABLE neocloud.meta (name text PRIMARY KEY, value text NOT NULL)")
+    connection.execute("INSERT INTO neocloud.meta VALUES ('schema', %s)", (SCHEMA,))
+    connection.execute(
+        "CREATE TABLE neocloud.positions (stream text PRIMARY KEY, position bigint NOT NULL)"
+    )
+    for table in _TABLES:
+        connection.execute(table.create())
+
+
+def _check(connection: psycopg.Connection[Any], name: str) -> None:
+    row = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+    if row is None or row[0] != SCHEMA:
+        raise LedgerError(
+            f"{name} has ledger schema {'none' if row is None else row[0]}, this version reads "
+            f"{SCHEMA}; use the version of neocloud that wrote it"
+        )
+
+
+def _position(connection: psycopg.Connection[Any], stream: str) -> int:
+    row = connection.execute(
+        "SELECT position FROM positions WHERE stream = %s", (hide(stream),)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _id_from(time_ns: int) -> str:
+    """Not above any request id made at `time_ns` or later."""
+    value = f"{max(0, time_ns // _MILLISECOND_NS):012x}"
+    return f"{value[:8]}-{value[8:]}"
