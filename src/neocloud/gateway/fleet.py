@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from neocloud.gateway.flight import Flight
 
 
+MAX_OVERLOAD = 1.5
+"""Requests inside a replica over those planned at the most, for normal priority: beyond it tokens
+come too slowly, and waiting before it is fairer than inside. Assumption."""
+
+
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """Accelerators that a replica holds, and where they stand."""
 
@@ -45,11 +50,12 @@ class Backend:
         ways: how it is asked, by the client's API; an API that it cannot serve is missing.
         answered: requests that it took since the last metering.
         unanswered: requests that it has and has not begun to answer.
+        drained: True while the operator keeps requests off it.
         token_s: seconds an output token takes at the planned load; 0 where unknown.
     """
 
     __slots__ = (
-        "answered", "endpoint", "holding", "pool", "state", "token_s", "unanswered", "ways",
+        "answered", "drained", "endpoint", "holding", "pool", "state", "token_s", "unanswered", "ways",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +66,7 @@ class Backend:
         self.state = state
         self.holding = holding
         self.answered = 0
+        self.drained = False
         self.unanswered: set[Flight] = set()
         self.token_s = 0.0 if holding is None else holding.placement.curve[-1].tpot_ms / 1e3
         fields: tuple[Header, ...] = ((b"content-type", b"application/json"),)
@@ -140,6 +147,7 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
         client: makes the connections.
     """
     lengths = {m.model: m.output_tokens_per_request for m in plan.models}
+    inputs = {m.model: m.input_tokens_per_request for m in plan.models}
     backends = []
     for placement in plan.placements:
         full, idle = placement.curve[-1], placement.curve[0]
@@ -155,7 +163,11 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
                 pool=placement.pool,
                 model=placement.model,
                 target_concurrency=max(1.0, full.requests_per_s * service_s),
+                max_occupancy=_room(placement, full.requests_per_s * service_s),
                 prefill_s=idle.ttft_ms / 1e3,
+                mean_prompt_tokens=inputs[placement.model],
+                prefill_tokens_per_s=inputs[placement.model] / max(idle.ttft_ms / 1e3, 1e-9),
+                kwh=full.watts * placement.pue / max(full.requests_per_s, 1e-9) / 3.6e6,
                 service_s=service_s,
                 cost=placement.cost_per_hour.total / max(requests_per_s * 3600.0, 1e-9),
             )
@@ -167,6 +179,12 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
             )
             backends.append(Backend(endpoint, client.pool(endpoint.address), state, holding))
     return Fleet(backends)
+
+
+def _room(placement: Placement, planned: float) -> float:
+    """Requests that a replica may have inside, over those planned: the rest waits before it."""
+    most = placement.configuration.max_batch * placement.workers
+    return max(1.0, min(MAX_OVERLOAD, most / max(1.0, planned)))
 
 
 def fleet_of_endpoints(endpoints: Iterable[Endpoint], client: Client) -> Fleet:

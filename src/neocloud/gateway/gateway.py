@@ -24,6 +24,7 @@ from neocloud.gateway.limits import limit_headers, limit_lines, output_bound, re
 from neocloud.gateway.models import model_card, model_list
 from neocloud.gateway.page import metrics_page
 from neocloud.gateway.rules import Rules
+from neocloud.gateway.shares import HourShares
 from neocloud.gateway.ticket import Ticket
 from neocloud.gateway.waiting import Waiter, Waiting
 from neocloud.ledger import BYTES_PER_TOKEN, AttemptEvent, Ledger, Status, UsageEvent
@@ -31,6 +32,7 @@ from neocloud.quotas import Hold, NeedsLease, Quotas, Refusal
 from neocloud.routing import (
     Choice,
     NoReplica,
+    RetryBudget,
     RouteRequest,
     choose,
     explain,
@@ -56,6 +58,7 @@ class Gateway:
         ledger: where usage goes.
         quotas: what tenants may still use.
         callers: who may call.
+        shares: where the plan sends requests at this hour.
         draining: True once it shuts down.
     """
 
@@ -68,8 +71,9 @@ class Gateway:
         self.quotas = quotas
         self.callers = callers
         self.draining = False
+        self.shares: HourShares = {}
         self.waiting = Waiting(self)
-        self.retries = RetryBudget()
+        self.retries = RetryBudget(time.monotonic())
         self.requests: Counter[tuple[str, str, str]] = Counter()
         self.tokens: Counter[tuple[str, str, str]] = Counter()
         self.refused: Counter[int] = Counter()
@@ -126,12 +130,17 @@ class Gateway:
             used = event.status in BILLED
             tokens = event.input_tokens + event.output_tokens
             money = ticket.rule.price.of(event) if used else 0
-            self.quotas.settle(ticket.hold, money, tokens if used else 0, time.monotonic())
+            self.quotas.settle(ticket.hold, money, tokens if used else 0)
         self.requests[event.model, event.tenant, event.status] += 1
         self.tokens[event.model, event.tenant, "input"] += event.input_tokens
         self.tokens[event.model, event.tenant, "cached_input"] += event.cached_tokens
         self.tokens[event.model, event.tenant, "output"] += event.output_tokens
         self.ledger.settle(event, then)
+
+    def give_back(self, hold: Hold | None) -> None:
+        """What was held for a request that was not admitted after all."""
+        if hold is not None:
+            self.quotas.settle(hold, 0, 0)
 
     def attempt_failed(self, attempt: AttemptEvent) -> None:
         """A replica did not answer well."""
@@ -147,7 +156,7 @@ class Gateway:
     ) -> Choice | None:
         """Another replica for a request whose first did not answer; None if there is none."""
         now_s = time.monotonic()
-        if not self.retries.spend(now_s):
+        if not self.retries.take(now_s):
             return None
         route = msgspec.structs.replace(ticket.route, excluded=tried)
         choice = choose(serving.group, route, now_s)
@@ -199,8 +208,7 @@ class Gateway:
         try:
             held = await self.quotas.acquire(entry.key.tenant, money, tokens)
             if entry.exchange.closed:
-                if isinstance(held, Hold):
-                    self.quotas.settle(held, 0, 0, time.monotonic())
+                self.give_back(held if isinstance(held, Hold) else None)
                 return
             self._with_hold(entry, held)
         except ApiError as error:
@@ -213,7 +221,7 @@ class Gateway:
         try:
             self._route(entry, held)
         except BaseException:
-            self.quotas.settle(held, 0, 0, time.monotonic())
+            self.give_back(held)
             raise
 
     def _route(self, entry: Entry, hold: Hold | None) -> None:
@@ -233,9 +241,9 @@ class Gateway:
             allowed_sites=tenant.allowed_sites,
             carbon_limit_g_per_kwh=tenant.carbon_limit_g_per_kwh,
             ttft_budget_s=rule.ttft_budget_s,
-            plan=self.rules.shares(metro, asked.model),
+            plan=self.shares.get((metro, asked.model)),
             priority=tenant.priority,
-            prefix=prefix_hashes(asked.prompt, salt) if len(serving.backends) > 1 else (),
+            prefix=prefix_hashes(asked.prompt, salt.encode()) if len(serving.backends) > 1 else (),
             draw=self._chance.getrandbits(32),
             prompt_tokens=len(asked.prompt) // BYTES_PER_TOKEN,
         )
@@ -245,9 +253,9 @@ class Gateway:
         if isinstance(choice, NoReplica):
             if not choice.full:  # refused, not admitted: nothing was used
                 raise ApiError(503, choice.reason, "no_replica")
-            self.waiting.put(serving, Waiter(entry, route, hold, metro), now_s)
+            self.waiting.put(serving, Waiter(entry, route, hold, metro))
         elif waiting:  # nobody passes those who wait
-            self.waiting.put(serving, Waiter(entry, route, hold, metro), now_s)
+            self.waiting.put(serving, Waiter(entry, route, hold, metro))
             self.waiting.wake(serving)
         else:
             self.launch(serving, Waiter(entry, route, hold, metro), choice)
@@ -281,7 +289,7 @@ class Gateway:
             hold=waiter.hold,
             lines=self._lines(serving, waiter),
         )
-        self.retries.note(time.monotonic())
+        self.retries.request()
         Flight(self, entry, ticket, serving).begin(choice)
 
     def _lines(self, serving: Serving, waiter: Waiter) -> Lines:

@@ -9,8 +9,10 @@ import msgspec
 
 from neocloud.catalog import Catalog
 from neocloud.gateway.apis.api import Usage
+from neocloud.ledger import UsageEvent
 from neocloud.planner import Rented
 from neocloud.quotas import TenantLimit
+from neocloud.routing import Priority
 from neocloud.spec import Cloud, Tenant
 from neocloud.units import PICO, price_per_token
 
@@ -36,7 +38,7 @@ class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
         """The most that a request may cost: nothing of it cached."""
         return input_tokens * self.input + output_tokens * self.output
 
-    def of(self, usage: Usage) -> int:
+    def of(self, usage: Usage | UsageEvent) -> int:
         """What a usage costs."""
         return (
             (usage.input_tokens - usage.cached_tokens) * self.input
@@ -73,14 +75,16 @@ class TenantRule(msgspec.Struct, frozen=True, kw_only=True):
         allowed_sites: a hard limit.
         allowed_models: others do not exist for it.
         limit: how much it may ask and spend.
-        priority: `high`, `normal` or `low`.
+        priority: who is served first when not all can be.
+        weight: its share among waiting tenants of the same priority.
         carbon_limit_g_per_kwh: sites whose power emits more may not serve it.
     """
 
     allowed_sites: frozenset[str] | None = None
     allowed_models: frozenset[str] | None = None
     limit: TenantLimit | None = None
-    priority: str = "normal"
+    priority: Priority = Priority.NORMAL
+    weight: float = 1.0
     carbon_limit_g_per_kwh: float | None = None
 
     def may_use(self, model: str) -> bool:
@@ -173,7 +177,8 @@ def _tenant_rule(tenant: Tenant) -> TenantRule:
         allowed_sites=_set(tenant.allowed_sites),
         allowed_models=_set(tenant.allowed_models),
         limit=_limit(tenant),
-        priority=tenant.priority,
+        priority=Priority[tenant.priority.upper()],
+        weight=tenant.weight,
         carbon_limit_g_per_kwh=tenant.carbon_limit_g_per_kwh,
     )
 
