@@ -18,7 +18,7 @@ from neocloud.engines import (
 )
 from neocloud.wire import Client, Exchange, Pool, UpstreamError, UpstreamFault, serve
 
-from .world import run
+from .asking import run
 
 MODELS = b'{"object":"list","data":[{"id":"a","object":"model"},{"id":"b/c"}]}'
 Answers = dict[str, tuple[int, bytes]]

@@ -41,7 +41,7 @@ def period_or_all(text: str | None, reader: Reader) -> Period:
     """The period asked for, or from the first to the last thing on record."""
     period = read_period(text) or reader.span()
     if period is None:
-        raise Failure(f"{reader.path} holds nothing yet: no request has ended.")
+        raise Failure(f"{reader.name} holds nothing yet: no request has ended.")
     return period
 
 

@@ -64,7 +64,7 @@ def command(
     try:
         report = make_report(cloud, catalog, plan, metered)
     except (NothingMeteredError, UnknownPlaceError) as error:
-        raise Failure(f"{reader.path}: {error}.") from None
+        raise Failure(f"{reader.name}: {error}.") from None
     if picture is not None:
         _draw(report, picture)
     if as_json:

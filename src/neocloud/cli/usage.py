@@ -66,7 +66,7 @@ def _summary(
     if tenant is not None:
         declared = () if cloud is None else tuple(cloud.tenants)
         known = [*declared, *(e.tenant for e in events), *(a.tenant for a in waiting)]
-        check_tenant(tenant, dict.fromkeys(known), cloud.file if cloud else str(reader.path))
+        check_tenant(tenant, dict.fromkeys(known), cloud.file if cloud else reader.name)
     return summarise_usage(
         "" if span is None else str(span),
         (e for e in events if tenant in (None, e.tenant)),

@@ -1,7 +1,7 @@
 """Engines behind the gateway: where they answer, how they are, and the emulated ones' process."""
 
 from neocloud.engines.endpoint import Endpoint, TokenPrice, endpoint_of_url
-from neocloud.engines.errors import EngineAnswerError, EngineStartError
+from neocloud.engines.errors import EngineAnswerError, EngineStartError, ModelFileError
 from neocloud.engines.kinds import APIS, KINDS, Manners
 from neocloud.engines.metrics import EngineMetrics, parse_metrics
 from neocloud.engines.probe import (
@@ -12,6 +12,7 @@ from neocloud.engines.probe import (
     readiness,
     scrape,
 )
+from neocloud.engines.running import EngineStart, StartedEngine, free_port, started
 from neocloud.engines.supervisor import EmulatedEngines
 
 __all__ = [
@@ -21,15 +22,20 @@ __all__ = [
     "Endpoint",
     "EngineAnswerError",
     "EngineMetrics",
+    "EngineStart",
     "EngineStartError",
     "Manners",
     "MetricsReader",
+    "ModelFileError",
     "Readiness",
+    "StartedEngine",
     "TokenPrice",
     "endpoint_of_url",
+    "free_port",
     "is_healthy",
     "list_models",
     "parse_metrics",
     "readiness",
     "scrape",
+    "started",
 ]

@@ -9,3 +9,7 @@ class EngineStartError(Exception):
 
 class EngineAnswerError(Exception):
     """An engine answered, but not what was asked; the message says who, what and how."""
+
+
+class ModelFileError(Exception):
+    """No such file of a model, or none that can be fetched or read; the message says what to do."""

@@ -101,6 +101,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         round_trips: from a metro to the sites.
         default_metro: where a client is taken to be that does not say.
         price_version: hash of the prices in force.
+        ranges: metro of clients by range of addresses.
         media_hosts: hosts from which an engine may fetch what a URL in a prompt names.
         secret: from which each tenant's cache salt is made.
     """
@@ -110,6 +111,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     round_trips: RoundTrips
     default_metro: str
     price_version: str = ""
+    ranges: Mapping[str, str] = {}
     media_hosts: frozenset[str] = frozenset()
     secret: bytes = b""
 
@@ -156,6 +158,7 @@ def rules_of_cloud(
         round_trips=round_trips,
         default_metro=cloud.gateway.default_metro or first.metro,
         price_version=price_version,
+        ranges=cloud.gateway.address_ranges,
         media_hosts=frozenset(host.lower() for host in cloud.gateway.media_hosts),
         secret=secret,
     )

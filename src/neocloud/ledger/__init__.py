@@ -1,23 +1,26 @@
 """What happened, durably: usage, allocation and energy events, and the keys of tenants.
 
-One SQLite file a worker process, one commit thread in it, one reading view over all.
+Each worker process commits to segments of its own; a shipper brings them into the store; a reader
+sees both as one.
 """
 
-from neocloud.ledger.errors import LedgerError
+from neocloud.ledger.errors import LedgerError, StoreError
 from neocloud.ledger.hourly import metered_activity
-from neocloud.ledger.keys import ApiKey, KeyRing, KeyStore, given_key
-from neocloud.ledger.ledger import Ledger
+from neocloud.ledger.keys import ApiKey, KeyRing, Keys, KeyStore, KeyWatch, given_key, keys_of
+from neocloud.ledger.ledger import Ledger, close_abandoned
+from neocloud.ledger.place import LedgerPlace, ledger_path, ledger_place
+from neocloud.ledger.progress import ProgressTable
 from neocloud.ledger.reader import Reader
 from neocloud.ledger.records import (
     SCHEMA,
     Admission,
     AllocationEvent,
+    AttemptEvent,
     EnergyEvent,
     Status,
     UsageEvent,
 )
 from neocloud.ledger.recovery import BYTES_PER_TOKEN
-from neocloud.ledger.segments import ledger_path
 
 __all__ = [
     "BYTES_PER_TOKEN",
@@ -25,15 +28,24 @@ __all__ = [
     "Admission",
     "AllocationEvent",
     "ApiKey",
+    "AttemptEvent",
     "EnergyEvent",
     "KeyRing",
     "KeyStore",
+    "KeyWatch",
+    "Keys",
     "Ledger",
     "LedgerError",
+    "LedgerPlace",
+    "ProgressTable",
     "Reader",
     "Status",
+    "StoreError",
     "UsageEvent",
+    "close_abandoned",
     "given_key",
+    "keys_of",
     "ledger_path",
+    "ledger_place",
     "metered_activity",
 ]

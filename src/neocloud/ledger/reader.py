@@ -1,99 +1,181 @@
-"""Reading a ledger: all segments as one, while gateways write."""
+"""Reading a ledger: what is shipped and what is not yet, as one, while gateways write."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+import heapq
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from neocloud.ledger.errors import LedgerError
-from neocloud.ledger.records import Admission, AllocationEvent, EnergyEvent, UsageEvent
-from neocloud.ledger.schema import ALLOCATION, ENERGY, OPEN, USAGE, RecordTable, check_schema
-from neocloud.ledger.segments import segments
+from neocloud.ledger.frames import Event, events_of, read_frames, read_head
+from neocloud.ledger.place import LedgerPlace, place_of
+from neocloud.ledger.records import (
+    Admission,
+    AllocationEvent,
+    AttemptEvent,
+    EnergyEvent,
+    UsageEvent,
+)
+from neocloud.ledger.recovery import open_in
+from neocloud.ledger.segments import offset_within, segment_files, worker_folders
+from neocloud.ledger.sqlite import Sorted
+from neocloud.ledger.store import View, batch_of
 from neocloud.units import Period
 
 R = TypeVar("R", bound=msgspec.Struct)
+_PIECE = 4096
 
-_MILLISECOND_NS = 1_000_000
 
+class Moment(msgspec.Struct, frozen=True):
+    """A ledger as of one moment."""
 
-def _id_from(time_ns: int) -> str:
-    """Not above any request id made at `time_ns` or later: UUIDv7 begins with the millisecond."""
-    value = f"{max(0, time_ns // _MILLISECOND_NS):012x}"
-    return f"{value[:8]}-{value[8:]}"
+    shipped: View
+    unshipped: Callable[[], Iterator[Event]]
+    """Reads the segments' rest, in no order; some of it may be in the store all the same."""
 
 
 class Reader:
     """A ledger, read-only. Each call reads what is committed at that moment.
 
+    Attributes:
+        place: where it lies.
+
     Raises:
-        LedgerError: there is no ledger at `path`, or one of another version.
+        LedgerError: there is no ledger at `where`, or one of another version.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not segments(path):
+    def __init__(self, where: LedgerPlace | Path) -> None:
+        self.place = place_of(where)
+        path = self.place.path
+        if path is not None and not path.exists():
             raise LedgerError(f"no ledger at {path}; `neocloud up` makes one")
 
-    def usage(self, period: Period | None = None) -> Iterator[UsageEvent]:
-        """Usage events by time of admission within each segment; of one period, or all."""
-        if period is None:
-            yield from self._read(USAGE, "ORDER BY request_id", ())
-            return
-        bounds = (_id_from(period.start_ns), _id_from(period.end_ns + _MILLISECOND_NS))
-        where = "WHERE request_id >= ? AND request_id < ? ORDER BY request_id"
-        for event in self._read(USAGE, where, bounds):
-            if event.admitted_ns in period:
-                yield event
+    @property
+    def name(self) -> str:
+        """How the ledger is called in messages."""
+        return self.place.name
 
-    def open_requests(self) -> Iterator[Admission]:
-        """Requests that were admitted and have no usage event yet."""
-        return self._read(OPEN, "ORDER BY request_id", ())
+    def usage(self, period: Period | None = None) -> Iterator[UsageEvent]:
+        """Usage events by `request_id`, which is by time of admission; of one period, or all."""
+        return self._merged(UsageEvent, lambda view: view.usage(period), lambda e: e.request_id)
 
     def allocation(self, period: Period | None = None) -> Iterator[AllocationEvent]:
         """Spans of held accelerators that overlap the period, whole; by start."""
-        return self._spans(ALLOCATION, period)
+        return self._merged(AllocationEvent, lambda view: view.allocation(period), _span_key)
 
     def energy(self, period: Period | None = None) -> Iterator[EnergyEvent]:
         """Spans of energy that overlap the period, whole; by start."""
-        return self._spans(ENERGY, period)
+        return self._merged(EnergyEvent, lambda view: view.energy(period), _span_key)
+
+    def attempts(self, period: Period | None = None) -> Iterator[AttemptEvent]:
+        """Tries that failed and began in the period, by `request_id` and number."""
+        return self._merged(
+            AttemptEvent, lambda view: view.attempts(period), lambda e: (e.request_id, e.number)
+        )
+
+    def open_requests(self) -> Iterator[Admission]:
+        """Requests of this machine that were admitted and have no usage event yet, by id."""
+        found: dict[str, Admission] = {}
+        for folder in worker_folders(self.place.segments):
+            found |= _open_of(folder)
+        return iter([found[request_id] for request_id in sorted(found)])
 
     def span(self) -> Period | None:
         """From the first to the last thing on record; None of an empty ledger."""
-        starts: list[int] = []
-        ends: list[int] = []
-        for start, end, table in (
-            ("admitted_ns", "finished_ns", "usage"),
-            ("start_ns", "end_ns", "allocation"),
-        ):
-            query = f"SELECT min({start}), max({end}) FROM {table}"  # noqa: S608
-            for low, high in self._rows(query, ()):
-                if low is not None:
-                    starts.append(int(low))
-                    ends.append(int(high))
-        return Period(min(starts), max(ends) + 1) if starts else None
+        with self._moment() as moment:
+            shipped = moment.shipped.span()
+            starts = [] if shipped is None else [shipped.start_ns]
+            ends = [] if shipped is None else [shipped.end_ns]
+            for event in moment.unshipped():
+                if isinstance(event, UsageEvent):
+                    start, end = event.admitted_ns, event.finished_ns + 1
+                elif isinstance(event, AllocationEvent):
+                    start, end = event.start_ns, event.end_ns + 1
+                else:
+                    continue
+                starts = [min([*starts, start])]
+                ends = [max([*ends, end])]
+        return Period(starts[0], ends[0]) if starts else None
 
-    def _spans(self, table: RecordTable[R], period: Period | None) -> Iterator[R]:
-        if period is None:
-            return self._read(table, "ORDER BY start_ns, event_id", ())
-        where = "WHERE end_ns > ? AND start_ns < ? ORDER BY start_ns, event_id"
-        return self._read(table, where, (period.start_ns, period.end_ns))
+    def _merged(
+        self, kind: type[R], read: Callable[[View], Iterator[R]], key: Callable[[R], Any]
+    ) -> Iterator[R]:
+        """Records of store and segments in one order, each once."""
+        with self._moment() as moment, ExitStack() as stack:
+            rest = (event for event in moment.unshipped() if isinstance(event, kind))
+            first = list(islice(rest, 1))
+            if not first:
+                yield from read(moment.shipped)
+                return
+            table = Sorted()
+            stack.callback(table.close)
+            while first:
+                table.add(batch_of(first))
+                first = list(islice(rest, _PIECE))
+            last: Any = None
+            for record in heapq.merge(read(moment.shipped), read(table.view()), key=key):
+                this = key(record)
+                if this != last:
+                    yield record
+                last = this
 
-    def _read(self, table: RecordTable[R], rest: str, values: tuple[str | int, ...]) -> Iterator[R]:
-        query = f"SELECT {table.columns} FROM {table.name} {rest}"  # noqa: S608
-        yield from table.records(self._rows(query, values))
+    @contextmanager
+    def _moment(self) -> Iterator[Moment]:
+        """The ledger as of now.
 
-    def _rows(self, query: str, values: tuple[str | int, ...]) -> Iterator[tuple[Any, ...]]:
-        for segment in segments(self.path):
+        Segments are opened before the store is looked at: what is shipped and deleted between is in
+        the store by then, and what is deleted later can still be read.
+        """
+        with ExitStack() as stack:
+            opened = []
+            for folder in worker_folders(self.place.segments):
+                for file in segment_files(folder):
+                    descriptor = _open(file)
+                    if descriptor is not None:
+                        stack.callback(os.close, descriptor)
+                        opened.append((descriptor, file))
+            store = self.place.connect()
+            stack.callback(store.close)
+            view = stack.enter_context(store.view())
+            yield Moment(view, lambda: _unshipped(opened, view))
+
+
+def _open(file: Path) -> int | None:
+    """A segment; None if it was shipped and deleted meanwhile."""
+    try:
+        return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LedgerError(f"{file}: {error.strerror}") from None
+
+
+def _unshipped(opened: Iterable[tuple[int, Path]], view: View) -> Iterator[Event]:
+    for descriptor, file in opened:
+        stream, sequence = read_head(descriptor, file)
+        offset = offset_within(view.position(stream), sequence)
+        if offset is not None:
+            for _, payload in read_frames(descriptor, offset):
+                yield from events_of(payload)
+
+
+def _open_of(folder: Path) -> dict[str, Admission]:
+    """What is open by the newest segment of a worker, whichever that is at this moment."""
+    while files := segment_files(folder):
+        descriptor = _open(files[-1])
+        if descriptor is not None:
             try:
-                with closing(
-                    sqlite3.connect(f"{segment.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
-                ) as connection:
-                    check_schema(connection, segment)
-                    yield from connection.execute(query, values)
-            except sqlite3.Error as error:
-                raise LedgerError(f"{segment}: {error}") from None
+                return open_in(descriptor)[0]
+            finally:
+                os.close(descriptor)
+    return {}
+
+
+def _span_key(event: AllocationEvent | EnergyEvent) -> tuple[int, str]:
+    return event.start_ns, event.event_id

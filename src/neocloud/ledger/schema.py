@@ -1,20 +1,22 @@
-"""Tables of a segment, made from the records, and rows to records and back."""
+"""Tables of a store, made from the records, and rows to records and back."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from neocloud.ledger.errors import LedgerError
-from neocloud.ledger.records import SCHEMA, Admission, AllocationEvent, EnergyEvent, UsageEvent
+from neocloud.ledger.records import (
+    SCHEMA,
+    AllocationEvent,
+    AttemptEvent,
+    EnergyEvent,
+    UsageEvent,
+)
 
 R = TypeVar("R", bound=msgspec.Struct)
-
-_KINDS: dict[type, str] = {int: "INTEGER", bool: "INTEGER", float: "REAL"}
 
 
 def _optional(hint: Any) -> tuple[type, bool]:
@@ -23,34 +25,41 @@ def _optional(hint: Any) -> tuple[type, bool]:
     return (parts[0], True) if parts else (hint, False)
 
 
+class Column(msgspec.Struct, frozen=True):
+    """One field: its name, its type in Python, and whether it may be None."""
+
+    name: str
+    kind: type
+    optional: bool
+
+
 class RecordTable(Generic[R]):
-    """One table: a column a field, the first field its key.
+    """One table: a column a field, the first fields its key.
 
     Args:
         name: of the table.
         record: what a row is.
+        keys: how many fields, from the first on, no two rows share.
     """
 
-    def __init__(self, name: str, record: type[R]) -> None:
+    def __init__(self, name: str, record: type[R], keys: int = 1) -> None:
         self.name = name
         self.record = record
         hints = get_type_hints(record)
-        self._fields = record.__struct_fields__
-        self._types = [_optional(hints[field]) for field in self._fields]
-        self.columns = ", ".join(self._fields)
-        marks = ", ".join("?" * len(self._fields))
-        self.insert = f"INSERT INTO {name} ({self.columns}) VALUES ({marks})"  # noqa: S608
-        self.insert_new = f"INSERT OR IGNORE INTO {name} ({self.columns}) VALUES ({marks})"  # noqa: S608
-
-    def create(self) -> str:
-        """The statement that makes the table."""
-        columns = [
-            f"{field} {_KINDS.get(kind, 'TEXT')}"
-            + (" PRIMARY KEY" if field == self._fields[0] else "")
-            + ("" if optional else " NOT NULL")
-            for field, (kind, optional) in zip(self._fields, self._types, strict=True)
+        self.columns = tuple(
+            Column(field, *_optional(hints[field])) for field in record.__struct_fields__
+        )
+        names = [column.name for column in self.columns]
+        self.key = ", ".join(names[:keys])
+        self.names = ", ".join(names)
+        makers = [
+            column.kind if issubclass(column.kind, (bool, StrEnum)) else None
+            for column in self.columns
         ]
-        return f"CREATE TABLE IF NOT EXISTS {self.name} ({', '.join(columns)}) WITHOUT ROWID"
+        self._made = [
+            (name, maker) for name, maker in zip(names, makers, strict=True) if maker is not None
+        ]
+        self._names = tuple(names)
 
     def row(self, record: R) -> tuple[Any, ...]:
         """Values of a record in the order of the columns."""
@@ -58,54 +67,40 @@ class RecordTable(Generic[R]):
 
     def records(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[R]:
         """Rows, columns in our order, as records."""
-        makers = [(kind if issubclass(kind, (bool, StrEnum)) else None) for kind, _ in self._types]
-        fields = self._fields
+        names, made, record = self._names, self._made, self.record
         for row in rows:
-            yield self.record(
-                **{
-                    field: value if maker is None or value is None else maker(value)
-                    for field, value, maker in zip(fields, row, makers, strict=True)
-                }
-            )
+            values = dict(zip(names, row, strict=True))
+            for name, maker in made:
+                values[name] = maker(values[name])
+            yield record(**values)
 
 
-OPEN = RecordTable("open_requests", Admission)
 USAGE = RecordTable("usage", UsageEvent)
+ATTEMPTS = RecordTable("attempts", AttemptEvent, keys=2)
 ALLOCATION = RecordTable("allocation", AllocationEvent)
 ENERGY = RecordTable("energy", EnergyEvent)
+TABLES: tuple[RecordTable[Any], ...] = (USAGE, ATTEMPTS, ALLOCATION, ENERGY)
 
-_META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
-
-
-def is_empty(connection: sqlite3.Connection) -> bool:
-    """True of a database without a single table, as a new file is."""
-    row = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return bool(row[0] == 0)
+_MILLISECOND_NS = 1_000_000
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Make what is missing, and note the schema's version: all of it or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(_META)
-    connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
-    for table in (OPEN, USAGE, ALLOCATION, ENERGY):
-        connection.execute(table.create())
-    connection.execute("COMMIT")
+def id_from(time_ns: int) -> str:
+    """Not above any request id made at `time_ns` or later: UUIDv7 begins with the millisecond."""
+    value = f"{max(0, time_ns // _MILLISECOND_NS):012x}"
+    return f"{value[:8]}-{value[8:]}"
 
 
-def check_schema(connection: sqlite3.Connection, path: object) -> None:
-    """Refuse what is no ledger, or one of another version.
+def ids_within(start_ns: int, end_ns: int) -> tuple[str, str]:
+    """From which request id on, and below which, all lie that were made in `[start, end)`."""
+    return id_from(start_ns), id_from(end_ns + _MILLISECOND_NS)
 
-    Raises:
-        LedgerError: with the file, and what to do.
-    """
-    try:
-        row = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise LedgerError(f"{path} is not a ledger: {error}") from None
-    if row is None or row[0] != SCHEMA:
-        found = "none" if row is None else row[0]
-        raise LedgerError(
-            f"{path} has ledger schema {found}, this version reads {SCHEMA}; "
-            "use the version of neocloud that wrote it"
-        )
+
+def other_schema(name: object, found: str | None) -> str:
+    """What to tell of a store that is another version's, or nobody's."""
+    if found is None:
+        return f"{name} is not a ledger; name another file or database"
+    return (
+        f"{name} has ledger schema {found}, this version reads and writes {SCHEMA}; name another "
+        "ledger for what is metered from now on, and read this one with the version of neocloud "
+        "that wrote it"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -19,6 +19,24 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     allocation: Sequence[AllocationEvent] = ()
     energy: Sequence[EnergyEvent] = ()
     attempts: Sequence[AttemptEvent] = ()
+
+
+def batch_of(records: Iterable[msgspec.Struct]) -> Batch:
+    """Records of any kind, sorted by kind; those that no store keeps are left out."""
+    usage: list[UsageEvent] = []
+    allocation: list[AllocationEvent] = []
+    energy: list[EnergyEvent] = []
+    attempts: list[AttemptEvent] = []
+    for record in records:
+        if isinstance(record, UsageEvent):
+            usage.append(record)
+        elif isinstance(record, AllocationEvent):
+            allocation.append(record)
+        elif isinstance(record, EnergyEvent):
+            energy.append(record)
+        elif isinstance(record, AttemptEvent):
+            attempts.append(record)
+    return Batch(usage=usage, allocation=allocation, energy=energy, attempts=attempts)
 
 
 class View(Protocol):
@@ -82,7 +100,7 @@ class Store(Protocol):
         ...
 
     def view(self) -> AbstractContextManager[View]:
-        """The store as of now; it must be `create`d. Reading takes no locks that hold up `apply`."""
+        """The store as of now; it must be `create`d. Reading does not hold up `apply`."""
         ...
 
     def close(self) -> None:
