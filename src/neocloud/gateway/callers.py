@@ -5,13 +5,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
+import msgspec
+
 from neocloud.gateway.answers import ApiError
 from neocloud.gateway.rules import Rules, TenantRule
 from neocloud.ledger import ApiKey, KeyRing
-from neocloud.wire import Exchange
+from neocloud.wire import Exchange, header_lines
 
 METRO_HEADER = b"x-neocloud-metro"
+EXPLAIN_HEADER = b"x-neocloud-explain"
 _MAX_METROS = 4096
+_BEARER = header_lines(((b"www-authenticate", b"Bearer"),))
 _MAX_ADDRESSES = 16_384
 
 
@@ -46,6 +50,32 @@ class Ranges:
         return found
 
 
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls and from where, as header fields and address say.
+
+    Attributes:
+        key: that it sent.
+        tenant: whose key it is.
+        salt: of the tenant's prefix cache.
+        salt_bytes: the same, for hashing.
+        metro: where the caller is.
+        round_trips: seconds from there to each site.
+        explain: True if it asks how it was routed.
+        ring: keys that this was decided by.
+        rules: likewise.
+    """
+
+    key: ApiKey
+    tenant: TenantRule
+    salt: str
+    salt_bytes: bytes
+    metro: str
+    round_trips: dict[str, float]
+    explain: bool
+    ring: KeyRing
+    rules: Rules
+
+
 class Callers:
     """Keys and places of those who call.
 
@@ -53,18 +83,52 @@ class Callers:
         keys: who may call; replaced when keys are made or revoked.
     """
 
-    def __init__(self, rules: Rules, keys: KeyRing, ranges: Ranges) -> None:
-        self._rules = rules
-        self._ranges = ranges
+    def __init__(self, rules: Rules, keys: KeyRing) -> None:
         self.keys = keys
+        self.change(rules)
+
+    def change(self, rules: Rules) -> None:
+        """Let other rules hold."""
+        self._rules = rules
+        self._ranges = Ranges(rules.ranges)
+        self._salts = {tenant: rules.salt_of(tenant) for tenant in rules.tenants}
         self._round_trips: dict[str, dict[str, float]] = {}
 
-    def who(self, exchange: Exchange) -> tuple[ApiKey, TenantRule]:
-        """The key that was sent and its tenant.
+    def find(self, exchange: Exchange) -> Caller:
+        """Who sent this request; decided once for a connection that repeats its header fields.
 
         Raises:
-            ApiError: 401, there is none, or it is not known.
+            ApiError: 401, there is no key, or it is not known; 400, the metro does not exist.
         """
+        known = exchange.notes.get("caller")
+        if isinstance(known, Caller) and known.ring is self.keys and known.rules is self._rules:
+            return known
+        key, tenant = self._who(exchange)
+        metro, round_trips = self._where(exchange)
+        salt = self._salts[key.tenant]
+        caller = Caller(
+            key=key,
+            tenant=tenant,
+            salt=salt,
+            salt_bytes=salt.encode(),
+            metro=metro,
+            round_trips=round_trips,
+            explain=EXPLAIN_HEADER in exchange.headers,
+            ring=self.keys,
+            rules=self._rules,
+        )
+        exchange.notes["caller"] = caller
+        return caller
+
+    def tenant(self, exchange: Exchange) -> TenantRule:
+        """Rule of the tenant whose key was sent.
+
+        Raises:
+            ApiError: 401, as `find`.
+        """
+        return self._who(exchange)[1]
+
+    def _who(self, exchange: Exchange) -> tuple[ApiKey, TenantRule]:
         headers = exchange.headers
         told = headers.get(b"authorization")
         if told is not None:
@@ -81,12 +145,7 @@ class Callers:
             raise _unknown("this key is not known, or was revoked")
         return key, tenant
 
-    def where(self, exchange: Exchange) -> tuple[str, dict[str, float]]:
-        """The caller's metro, and seconds from there to each site.
-
-        Raises:
-            ApiError: 400, a header names a metro that does not exist.
-        """
+    def _where(self, exchange: Exchange) -> tuple[str, dict[str, float]]:
         told = exchange.headers.get(METRO_HEADER)
         metro = self._rules.default_metro
         if told is not None:
@@ -106,4 +165,4 @@ class Callers:
 
 
 def _unknown(message: str) -> ApiError:
-    return ApiError(401, message, "invalid_api_key", headers=((b"www-authenticate", b"Bearer"),))
+    return ApiError(401, message, "invalid_api_key", lines=_BEARER)

@@ -55,7 +55,8 @@ class Backend:
     """
 
     __slots__ = (
-        "answered", "drained", "endpoint", "holding", "pool", "state", "token_s", "unanswered", "ways",
+        "answered", "drained", "endpoint", "holding", "pool", "state", "token_s",
+        "unanswered", "ways",
     )  # fmt: skip
 
     def __init__(
@@ -88,11 +89,12 @@ class Backend:
 class Serving:
     """The replicas that serve one model in one API. `backends[i]` belongs to `group.states[i]`."""
 
-    __slots__ = ("backends", "group")
+    __slots__ = ("backends", "group", "several")
 
     def __init__(self, backends: tuple[Backend, ...], group: Group) -> None:
         self.backends = backends
         self.group = group
+        self.several = len(backends) > 1
 
 
 class Fleet:

@@ -13,10 +13,8 @@ from neocloud.gateway.fleet import Backend, Serving
 from neocloud.gateway.ticket import Ticket
 from neocloud.gateway.tokens import Count, count_of
 from neocloud.ledger import AttemptEvent, Status
-from neocloud.routing import Choice
 from neocloud.wire import (
     Call,
-    Exchange,
     Lines,
     ResponseHead,
     UpstreamError,
@@ -49,8 +47,8 @@ class Flight:
     __slots__ = (
         "_admitted_durable", "_api", "_asked", "_attempts", "_backend", "_body",
         "_call", "_exchange", "_first_token_ns", "_gateway", "_head", "_head_sent",
-        "_held", "_held_bytes", "_pieces", "_sent_s", "_serving", "_settled", "_size", "_slot", "_stream", "_ticket",
-        "_tried",
+        "_held", "_held_bytes", "_pieces", "_sent_s", "_serving", "_settled", "_size", "_slot",
+        "_stream", "_ticket", "_tried",
     )  # fmt: skip
 
     def __init__(self, gateway: Gateway, entry: Entry, ticket: Ticket, serving: Serving) -> None:
@@ -78,16 +76,15 @@ class Flight:
         self._slot = -1
         self._tried: frozenset[str] = frozenset()
 
-    def begin(self, choice: Choice) -> None:
+    def begin(self, backend: Backend) -> None:
         """Admit and send to the first replica.
 
         Raises:
             ApiError: the request cannot be put to this engine; it was not admitted.
         """
-        backend = self._serving.backends[choice.index]
         body = self._request_for(backend)
         self._exchange.on_disconnect(self._client_gone)
-        self._gateway.ledger.admit(self._ticket.admission(backend), self._admission_durable)
+        self._gateway.ledger.admit(self._ticket.admission, self._admission_durable)
         if self._asked.stream:
             self._slot = self._gateway.ledger.progress.take(self._ticket.request_id)
         self._send(backend, body)
@@ -236,7 +233,7 @@ class Flight:
             body = self._request_for(following)
         except ApiError:
             return False
-        self._gateway.ledger.readmit(self._ticket.admission(following))
+        self._gateway.ledger.readmit(self._ticket.moved(following))
         self._send(following, body)
         return True
 
@@ -381,7 +378,6 @@ class Flight:
             else count_of(status, stream, ticket, backend, now_ns)
         )
         event = ticket.event(
-            backend,
             tokens,
             status=status,
             first_token_ns=self._first_token_ns,

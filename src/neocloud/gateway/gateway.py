@@ -8,26 +8,26 @@ import math
 import random
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import msgspec
 
 from neocloud.gateway.answers import JSON, TEXT, ApiError, error_body, with_request_id
 from neocloud.gateway.apis import APIS, Api
 from neocloud.gateway.apis.media import media_of
-from neocloud.gateway.callers import Callers
+from neocloud.gateway.callers import EXPLAIN_HEADER, Callers
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Fleet, Serving
 from neocloud.gateway.flight import Flight
-from neocloud.gateway.limits import limit_headers, limit_lines, output_bound, refused
+from neocloud.gateway.limits import limit_lines, output_bound, refused
 from neocloud.gateway.models import model_card, model_list
 from neocloud.gateway.page import metrics_page
 from neocloud.gateway.rules import Rules
 from neocloud.gateway.shares import HourShares
 from neocloud.gateway.ticket import Ticket
-from neocloud.gateway.waiting import Waiter, Waiting
-from neocloud.ledger import BYTES_PER_TOKEN, AttemptEvent, Ledger, Status, UsageEvent
+from neocloud.gateway.traffic import Traffic
+from neocloud.gateway.waiting import Waiting
+from neocloud.ledger import BYTES_PER_TOKEN, Admission, AttemptEvent, Ledger, Status, UsageEvent
 from neocloud.quotas import Hold, NeedsLease, Quotas, Refusal
 from neocloud.routing import (
     Choice,
@@ -43,7 +43,6 @@ from neocloud.wire import NO_LINES, Exchange, Lines, header_lines
 
 log = logging.getLogger(__name__)
 
-EXPLAIN_HEADER = b"x-neocloud-explain"
 _MAX_EXPLAIN = 16_384
 BILLED = frozenset({Status.COMPLETED, Status.ABORTED})
 """Statuses that a tenant's budget pays for."""
@@ -74,12 +73,9 @@ class Gateway:
         self.shares: HourShares = {}
         self.waiting = Waiting(self)
         self.retries = RetryBudget(time.monotonic())
-        self.requests: Counter[tuple[str, str, str]] = Counter()
-        self.tokens: Counter[tuple[str, str, str]] = Counter()
-        self.refused: Counter[int] = Counter()
+        self.traffic = Traffic()
         # Request ids must not collide; they are no secret, and the system's entropy is slow.
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
-        self._salts = {tenant: rules.salt_of(tenant) for tenant in rules.tenants}
         self._pending: set[asyncio.Task[None]] = set()
         self._apis = {api.path: api for api in APIS}
         self._pages: dict[str, Callable[[Exchange], None]] = {
@@ -93,22 +89,20 @@ class Gateway:
         """Take one request."""
         api = self._apis.get(exchange.path)
         try:
-            if api is not None:
-                if exchange.method != "POST":
-                    raise ApiError(405, "use POST here", "method_not_allowed")
-                self._serve(exchange, api)
-            else:
+            if api is None:
                 self._page(exchange)
+            else:
+                self._serve(exchange, api)
         except ApiError as error:
             self.refuse(exchange, error, anthropic=api is not None and api.anthropic)
 
     def refuse(self, exchange: Exchange, error: ApiError, *, anthropic: bool) -> None:
         """Answer a request that was not admitted."""
-        self.refused[error.status] += 1
+        self.traffic.refused[error.status] += 1
         request_id = new_request_id(time.time_ns(), self._chance.getrandbits(74))
         lines = Lines(self.refusal_lines(error.status, error.retry_after_s))
-        if error.headers:
-            lines = Lines(lines + header_lines(error.headers))
+        if error.lines:
+            lines = Lines(lines + error.lines)
         body = error_body(
             error.status, str(error), error.code, anthropic=anthropic, request_id=request_id
         )
@@ -131,10 +125,7 @@ class Gateway:
             tokens = event.input_tokens + event.output_tokens
             money = ticket.rule.price.of(event) if used else 0
             self.quotas.settle(ticket.hold, money, tokens if used else 0)
-        self.requests[event.model, event.tenant, event.status] += 1
-        self.tokens[event.model, event.tenant, "input"] += event.input_tokens
-        self.tokens[event.model, event.tenant, "cached_input"] += event.cached_tokens
-        self.tokens[event.model, event.tenant, "output"] += event.output_tokens
+        self.traffic.ended(event)
         self.ledger.settle(event, then)
 
     def give_back(self, hold: Hold | None) -> None:
@@ -148,7 +139,7 @@ class Gateway:
 
     def left(self, serving: Serving) -> None:
         """A replica is done with a request: one that waits may have its place."""
-        if self.waiting.any(serving):
+        if self.waiting:
             self.waiting.wake(serving)
 
     def choose_again(
@@ -176,28 +167,24 @@ class Gateway:
     # requests to models
 
     def _serve(self, exchange: Exchange, api: Api) -> None:
-        key, tenant = self.callers.who(exchange)
+        if exchange.method != "POST":
+            raise ApiError(405, "use POST here", "method_not_allowed")
+        caller = self.callers.find(exchange)
         if self.draining or self.ledger.failure is not None:
             raise ApiError(503, self.why_not_ready or "not ready", "not_ready")
         asked = api.read(exchange.body)
+        tenant = caller.tenant
         rule = self.rules.models.get(asked.model)
         if rule is None or not tenant.may_use(asked.model):
             raise ApiError(404, f"there is no model {asked.model[:200]!r}", "model_not_found")
-        entry = Entry(
-            exchange=exchange,
-            api=api,
-            asked=asked,
-            key=key,
-            tenant=tenant,
-            rule=rule,
-            media=media_of(asked.prompt, self.rules.media_hosts),
-        )
+        media = media_of(asked.prompt, self.rules.media_hosts)
+        entry = Entry(exchange, api, asked, caller, rule, media)
         if tenant.limit is None:
-            self._route(entry, None)
+            self._route(entry)
             return
         inputs, outputs = entry.bounds()
         money, tokens = rule.price.most(inputs, outputs), inputs + outputs
-        held = self.quotas.admit(key.tenant, money, tokens, time.monotonic())
+        held = self.quotas.admit(caller.key.tenant, money, tokens, time.monotonic())
         if isinstance(held, NeedsLease):
             self._later(self._acquire(entry, money, tokens))
         else:
@@ -206,7 +193,7 @@ class Gateway:
     async def _acquire(self, entry: Entry, money: int, tokens: int) -> None:
         """Ask other workers, or the store, for what this one lacks."""
         try:
-            held = await self.quotas.acquire(entry.key.tenant, money, tokens)
+            held = await self.quotas.acquire(entry.caller.key.tenant, money, tokens)
             if entry.exchange.closed:
                 self.give_back(held if isinstance(held, Hold) else None)
                 return
@@ -216,18 +203,18 @@ class Gateway:
 
     def _with_hold(self, entry: Entry, held: Hold | Refusal) -> None:
         if isinstance(held, Refusal):
-            left = self.quotas.remaining(entry.key.tenant, time.monotonic())
-            raise refused(held, limit_headers(left))
+            left = self.quotas.remaining(entry.caller.key.tenant, time.monotonic())
+            raise refused(held, limit_lines(left))
+        entry.hold = held
         try:
-            self._route(entry, held)
+            self._route(entry)
         except BaseException:
             self.give_back(held)
             raise
 
-    def _route(self, entry: Entry, hold: Hold | None) -> None:
+    def _route(self, entry: Entry) -> None:
         """Send it on, let it wait for a place, or refuse it."""
-        asked, tenant, rule = entry.asked, entry.tenant, entry.rule
-        metro, round_trips = self.callers.where(entry.exchange)
+        asked, caller, tenant = entry.asked, entry.caller, entry.caller.tenant
         serving = self.fleet.serving(asked.model, entry.api.name)
         if serving is None:
             raise ApiError(
@@ -235,76 +222,87 @@ class Gateway:
                 f"no engine of {asked.model[:200]!r} can be asked by {entry.api.path}",
                 "api_not_served",
             )
-        salt = self._salts[entry.key.tenant]
-        route = RouteRequest(
-            rtt_s_by_site=round_trips,
+        prompt = asked.prompt
+        entry.route = RouteRequest(
+            rtt_s_by_site=caller.round_trips,
             allowed_sites=tenant.allowed_sites,
             carbon_limit_g_per_kwh=tenant.carbon_limit_g_per_kwh,
-            ttft_budget_s=rule.ttft_budget_s,
-            plan=self.shares.get((metro, asked.model)),
+            ttft_budget_s=entry.rule.ttft_budget_s,
+            plan=self.shares.get((caller.metro, asked.model)) if self.shares else None,
             priority=tenant.priority,
-            prefix=prefix_hashes(asked.prompt, salt.encode()) if len(serving.backends) > 1 else (),
+            prefix=prefix_hashes(prompt, caller.salt_bytes) if serving.several else (),
             draw=self._chance.getrandbits(32),
-            prompt_tokens=len(asked.prompt) // BYTES_PER_TOKEN,
+            prompt_tokens=len(prompt) // BYTES_PER_TOKEN,
         )
-        waiting = self.waiting.any(serving)
-        now_s = time.monotonic()
-        choice = choose(serving.group, route, now_s)
-        if isinstance(choice, NoReplica):
-            if not choice.full:  # refused, not admitted: nothing was used
-                raise ApiError(503, choice.reason, "no_replica")
-            self.waiting.put(serving, Waiter(entry, route, hold, metro))
-        elif waiting:  # nobody passes those who wait
-            self.waiting.put(serving, Waiter(entry, route, hold, metro))
+        if self.waiting and self.waiting.any(serving):  # nobody passes those who wait
+            self.waiting.put(serving, entry)
             self.waiting.wake(serving)
-        else:
-            self.launch(serving, Waiter(entry, route, hold, metro), choice)
+            return
+        choice = choose(serving.group, entry.route, time.monotonic())
+        if isinstance(choice, Choice):
+            self.launch(serving, entry, choice)
+        elif choice.full:
+            self.waiting.put(serving, entry)
+        else:  # refused, not admitted: nothing was used
+            raise ApiError(503, choice.reason, "no_replica")
 
-    def launch(self, serving: Serving, waiter: Waiter, choice: Choice) -> None:
+    def launch(self, serving: Serving, entry: Entry, choice: Choice) -> None:
         """Admit a request and send it to the replica that was chosen.
 
         Raises:
             ApiError: it cannot be put to that engine; it was not admitted.
         """
-        entry = waiter.entry
-        asked, key, rule = entry.asked, entry.key, entry.rule
+        asked, caller, rule, route = entry.asked, entry.caller, entry.rule, entry.route
+        assert route is not None, "a request is routed before it is sent"
+        backend = serving.backends[choice.index]
+        state, endpoint = backend.state, backend.endpoint
         now_ns = time.time_ns()
-        ticket = Ticket(
+        limited = asked.limit is not None or rule.max_output_tokens is not None
+        admission = Admission(
             request_id=new_request_id(now_ns, self._chance.getrandbits(74)),
             admitted_ns=now_ns,
-            tenant=key.tenant,
-            key_id=key.key_id,
+            tenant=caller.key.tenant,
+            key_id=caller.key.key_id,
             model=asked.model,
-            api=entry.api.name,
-            streamed=asked.stream,
-            user_metro=waiter.metro,
+            user_metro=caller.metro,
             prompt_bytes=len(asked.prompt) - entry.media.bytes,
-            max_output_tokens=0
-            if asked.limit is None and rule.max_output_tokens is None
-            else output_bound(asked, rule, entry.api.name),
+            max_output_tokens=output_bound(asked, rule, entry.api.name) if limited else 0,
             price_version=self.rules.price_version,
+            api=entry.api.name,
+            site=state.site,
+            pool=state.pool,
+            replica=state.replica,
+            accelerator=backend.accelerator,
+            engine=endpoint.kind,
+            streamed=asked.stream,
+            emulated=endpoint.emulated,
+        )
+        ticket = Ticket(
+            admission=admission,
             rule=rule,
-            salt=self._salts[key.tenant],
-            route=waiter.route,
-            hold=waiter.hold,
-            lines=self._lines(serving, waiter),
+            salt=caller.salt,
+            route=route,
+            hold=entry.hold,
+            lines=self._lines(serving, entry)
+            if entry.hold is not None or caller.explain
+            else NO_LINES,
         )
         self.retries.request()
-        Flight(self, entry, ticket, serving).begin(choice)
+        Flight(self, entry, ticket, serving).begin(backend)
 
-    def _lines(self, serving: Serving, waiter: Waiter) -> Lines:
+    def _lines(self, serving: Serving, entry: Entry) -> Lines:
         """Header fields of an answer that not all answers have."""
         lines = NO_LINES
         now_s = time.monotonic()
-        if waiter.hold is not None:
-            lines = limit_lines(self.quotas.remaining(waiter.entry.key.tenant, now_s))
-        if EXPLAIN_HEADER in waiter.entry.exchange.headers:
-            told = msgspec.json.encode(explain(serving.group, waiter.route, now_s))
+        if entry.hold is not None:
+            lines = limit_lines(self.quotas.remaining(entry.caller.key.tenant, now_s))
+        if entry.caller.explain and entry.route is not None:
+            told = msgspec.json.encode(explain(serving.group, entry.route, now_s))
             lines = Lines(lines + header_lines(((EXPLAIN_HEADER, told[:_MAX_EXPLAIN]),)))
         return lines
 
-    def _later(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
 
@@ -322,12 +320,12 @@ class Gateway:
         page(exchange)
 
     def _models(self, exchange: Exchange) -> None:
-        _, tenant = self.callers.who(exchange)
+        tenant = self.callers.tenant(exchange)
         names = [name for name in self.rules.models if tenant.may_use(name)]
         exchange.respond(200, JSON, model_list(names, self.rules, self.fleet))
 
     def _model(self, exchange: Exchange) -> None:
-        _, tenant = self.callers.who(exchange)
+        tenant = self.callers.tenant(exchange)
         name = exchange.path.removeprefix("/v1/models/")
         if name not in self.rules.models or not tenant.may_use(name):
             raise ApiError(404, f"there is no model {name[:200]!r}", "model_not_found")

@@ -7,7 +7,7 @@ from neocloud.gateway.apis.api import Asked
 from neocloud.gateway.apis.media import Media
 from neocloud.gateway.rules import MEDIUM_TOKENS, TEMPLATE_TOKENS, ModelRule
 from neocloud.quotas import Refusal, Remaining
-from neocloud.wire import Lines, header_lines
+from neocloud.wire import Lines
 
 UNBOUNDED_OUTPUT = 4096
 """Output tokens reckoned with where neither client nor file bounds an answer: assumption."""
@@ -29,7 +29,7 @@ def output_bound(asked: Asked, rule: ModelRule, api: str) -> int:
     return (UNBOUNDED_OUTPUT if limit is None else limit) * asked.answers
 
 
-def input_bound(asked: Asked, media: Media, body_bytes: int) -> int:
+def input_bound(media: Media, body_bytes: int) -> int:
     """The most tokens that a prompt may be: one a byte, what the template adds, and its media.
 
     No tokenizer that starts from bytes makes more tokens than there are bytes. The whole body is
@@ -38,30 +38,28 @@ def input_bound(asked: Asked, media: Media, body_bytes: int) -> int:
     return body_bytes - media.bytes + TEMPLATE_TOKENS + media.parts * MEDIUM_TOKENS
 
 
-def refused(refusal: Refusal, lines: tuple[tuple[bytes, bytes], ...]) -> ApiError:
+def refused(refusal: Refusal, lines: Lines) -> ApiError:
     """The error that tells a tenant which limit it met."""
     kind = str(refusal.kind)
     if kind == "unavailable":
         return ApiError(503, _WHY[kind], "limits_unavailable", retry_after_s=1.0)
     code = "insufficient_quota" if kind == "budget" else "rate_limit_exceeded"
-    return ApiError(
-        429, _WHY[kind], code, headers=lines, retry_after_s=max(refusal.retry_after_s, 0.0)
-    )
+    if refusal.retry_after_s is None and kind == "tokens":
+        why = f"this request alone exceeds the limit of {refusal.limit} {kind} a minute"
+        return ApiError(413, why, "request_exceeds_limit", lines=lines)
+    return ApiError(429, _WHY[kind], code, lines=lines, retry_after_s=refusal.retry_after_s)
 
 
-def limit_headers(remaining: Remaining) -> tuple[tuple[bytes, bytes], ...]:
-    """OpenAI's header fields of what is left of a tenant's rates."""
-    fields = []
-    for name, rate in (("requests", remaining.requests), ("tokens", remaining.tokens)):
-        if rate is not None:
-            fields += [
-                (f"x-ratelimit-limit-{name}".encode(), b"%d" % rate.limit),
-                (f"x-ratelimit-remaining-{name}".encode(), b"%d" % max(0, rate.remaining)),
-                (f"x-ratelimit-reset-{name}".encode(), f"{rate.reset_s:.3f}s".encode()),
-            ]
-    return tuple(fields)
+_LINES = (
+    b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %.3fs\r\n"
+)
 
 
 def limit_lines(remaining: Remaining) -> Lines:
-    """The same, as they go over the wire."""
-    return header_lines(limit_headers(remaining))
+    """OpenAI's header fields of what is left of a tenant's rates."""
+    lines = b""
+    for name, rate in ((b"requests", remaining.requests), (b"tokens", remaining.tokens)):
+        if rate is not None:
+            left = max(0, rate.remaining)
+            lines += _LINES % (name, rate.limit, name, left, name, rate.reset_s)
+    return Lines(lines)

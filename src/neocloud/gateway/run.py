@@ -14,7 +14,7 @@ import msgspec
 
 from neocloud.engines import EmulatedEngines, Endpoint
 from neocloud.gateway.answers import refusal
-from neocloud.gateway.callers import Callers, Ranges
+from neocloud.gateway.callers import Callers
 from neocloud.gateway.fleet import Fleet, fleet_of_endpoints, fleet_of_plan
 from neocloud.gateway.gateway import Gateway
 from neocloud.gateway.meter import Meter
@@ -132,7 +132,7 @@ async def _serve(
     watch = KeyWatch(keys_of(settings.ledger), tuple(settings.given_keys))
     ring = watch.look(time.time_ns())
     assert ring is not None, "the first look finds what there is"
-    gateway = Gateway(rules, fleet, ledger, quotas, Callers(rules, ring, Ranges(rules.ranges)))
+    gateway = Gateway(rules, fleet, ledger, quotas, Callers(rules, ring))
     meter = Meter(fleet, ledger)
     await meter.start()
     server: Server = await serve(

@@ -1,4 +1,4 @@
-"""What is decided of a request before it is sent on, and what stays with it to its end."""
+"""What stays with an admitted request to its end."""
 
 from __future__ import annotations
 
@@ -17,17 +17,7 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
     """An admitted request.
 
     Attributes:
-        request_id: UUIDv7, made at admission.
-        admitted_ns: when.
-        tenant: id of who pays.
-        key_id: public part of the key.
-        model: as asked for.
-        api: that the client speaks.
-        streamed: True if the answer comes as a stream.
-        user_metro: where the caller is.
-        prompt_bytes: of the raw prompt, media left out.
-        max_output_tokens: the most that it may generate, all its answers together; 0 if unknown.
-        price_version: hash of the prices in force.
+        admission: as it is on record, with the replica that is asked now.
         rule: of the model.
         salt: of the tenant's prefix cache.
         route: what the router is asked.
@@ -35,17 +25,7 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
         lines: header fields of its answer beside the usual ones.
     """
 
-    request_id: str
-    admitted_ns: int
-    tenant: str
-    key_id: str
-    model: str
-    api: str
-    streamed: bool
-    user_metro: str
-    prompt_bytes: int
-    max_output_tokens: int
-    price_version: str
+    admission: Admission
     rule: ModelRule
     salt: str
     route: RouteRequest
@@ -53,24 +33,20 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
     lines: Lines = NO_LINES
 
     @property
+    def request_id(self) -> str:
+        """UUIDv7, made at admission."""
+        return self.admission.request_id
+
+    @property
     def estimated_input(self) -> int:
         """Prompt tokens, from bytes."""
-        return -(-self.prompt_bytes // BYTES_PER_TOKEN)
+        return -(-self.admission.prompt_bytes // BYTES_PER_TOKEN)
 
-    def admission(self, backend: Backend) -> Admission:
-        """Record of the admission, with the replica that is asked."""
+    def moved(self, backend: Backend) -> Admission:
+        """The admission with another replica."""
         state = backend.state
-        return Admission(
-            request_id=self.request_id,
-            admitted_ns=self.admitted_ns,
-            tenant=self.tenant,
-            key_id=self.key_id,
-            model=self.model,
-            user_metro=self.user_metro,
-            prompt_bytes=self.prompt_bytes,
-            max_output_tokens=self.max_output_tokens,
-            price_version=self.price_version,
-            api=self.api,
+        self.admission = msgspec.structs.replace(
+            self.admission,
             site=state.site,
             pool=state.pool,
             replica=state.replica,
@@ -78,10 +54,10 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
             engine=backend.endpoint.kind,
             emulated=backend.endpoint.emulated,
         )
+        return self.admission
 
     def event(
         self,
-        backend: Backend | None,
         count: Count,
         *,
         status: Status,
@@ -90,31 +66,30 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
         attempts: int,
     ) -> UsageEvent:
         """The one usage event."""
-        usage = count.usage
-        state = backend.state if backend is not None else None
+        usage, admission = count.usage, self.admission
         return UsageEvent(
-            request_id=self.request_id,
-            tenant=self.tenant,
-            key_id=self.key_id,
-            model=self.model,
-            site=state.site if state is not None else "",
-            pool=state.pool if state is not None else "",
-            replica=state.replica if state is not None else "",
-            accelerator=backend.accelerator if backend is not None else "",
-            engine=backend.endpoint.kind if backend is not None else "",
-            user_metro=self.user_metro,
+            request_id=admission.request_id,
+            tenant=admission.tenant,
+            key_id=admission.key_id,
+            model=admission.model,
+            site=admission.site,
+            pool=admission.pool,
+            replica=admission.replica,
+            accelerator=admission.accelerator,
+            engine=admission.engine,
+            user_metro=admission.user_metro,
             input_tokens=usage.input_tokens,
             cached_tokens=usage.cached_tokens,
             output_tokens=usage.output_tokens,
-            admitted_ns=self.admitted_ns,
+            admitted_ns=admission.admitted_ns,
             first_token_ns=first_token_ns,
             finished_ns=finished_ns,
             status=status,
             attempts=attempts,
-            streamed=self.streamed,
+            streamed=admission.streamed,
             estimated=count.estimated,
-            emulated=backend is not None and backend.endpoint.emulated,
-            price_version=self.price_version,
-            api=self.api,
+            emulated=admission.emulated,
+            price_version=admission.price_version,
+            api=admission.api,
             reasoning_tokens=usage.reasoning_tokens,
         )

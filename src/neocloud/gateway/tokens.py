@@ -41,10 +41,10 @@ def count_of(
     if stream is not None:
         output = stream.content_events
     elif status is Status.ABORTED and backend is not None and backend.token_s > 0.0:
-        ran_s = (now_ns - ticket.admitted_ns) / 1e9 - backend.state.prefill_s
+        ran_s = (now_ns - ticket.admission.admitted_ns) / 1e9 - backend.state.prefill_s
         output = max(0, int(ran_s / backend.token_s))
     else:
         output = 0
-    limit = ticket.max_output_tokens
+    limit = ticket.admission.max_output_tokens
     usage = Usage(ticket.estimated_input, 0, min(output, limit) if limit else output)
     return Count(usage, estimated=True)

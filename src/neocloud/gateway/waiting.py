@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from neocloud.gateway.answers import ApiError
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Serving
-from neocloud.quotas import Hold
-from neocloud.routing import Choice, FairQueue, NoReplica, RouteRequest, choose
+from neocloud.routing import Choice, FairQueue, NoReplica, choose
 
 if TYPE_CHECKING:
     from neocloud.gateway.gateway import Gateway
@@ -28,38 +27,16 @@ _RECHECK_S = 0.25
 """How often places are looked for where none was given back: a breaker closes, a site recovers."""
 
 
-class Waiter:
-    """A request that has no replica yet.
-
-    Attributes:
-        entry: who asks what.
-        route: what the router is asked.
-        hold: of the tenant's limits; None without any.
-        metro: where the caller is.
-    """
-
-    __slots__ = ("entry", "hold", "metro", "route")
-
-    def __init__(self, entry: Entry, route: RouteRequest, hold: Hold | None, metro: str) -> None:
-        self.entry = entry
-        self.route = route
-        self.hold = hold
-        self.metro = metro
-
-    @property
-    def tokens(self) -> float:
-        """What serving it takes at the most: the measure of fairness."""
-        inputs, outputs = self.entry.bounds()
-        return float(max(1, inputs // 4 + outputs))
-
-
 class Waiting:
-    """The queues of a gateway, one for each group of replicas."""
+    """The queues of a gateway, one for each group of replicas. True if anybody waits."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._queues: dict[Serving, FairQueue[Waiter]] = {}
+        self._queues: dict[Serving, FairQueue[Entry]] = {}
         self._timer: asyncio.TimerHandle | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
@@ -68,7 +45,7 @@ class Waiting:
         """True if somebody waits for one of these replicas."""
         return serving in self._queues
 
-    def put(self, serving: Serving, waiter: Waiter) -> None:
+    def put(self, serving: Serving, entry: Entry) -> None:
         """Let a request wait.
 
         Raises:
@@ -78,17 +55,16 @@ class Waiting:
         if queue is None:
             weights = {name: rule.weight for name, rule in self._gateway.rules.tenants.items()}
             queue = FairQueue(LONGEST, LONGEST_OF_TENANT, weights)
-        entry = waiter.entry
-        deadline_s = time.monotonic() + PATIENCE_S
-        if not queue.push(
-            waiter, entry.key.tenant, entry.tenant.priority, waiter.tokens, deadline_s
-        ):
+        inputs, outputs = entry.bounds()
+        tokens = float(max(1, inputs // 4 + outputs))
+        tenant, priority = entry.caller.key.tenant, entry.caller.tenant.priority
+        if not queue.push(entry, tenant, priority, tokens, time.monotonic() + PATIENCE_S):
             raise ApiError(
                 503, "all replicas are busy and too many requests wait", "overloaded",
                 retry_after_s=5.0,
             )  # fmt: skip
         self._queues[serving] = queue
-        entry.exchange.on_disconnect(lambda: self._gone(serving, waiter))
+        entry.exchange.on_disconnect(lambda: self._gone(serving, entry))
         self._look_again()
 
     def wake(self, serving: Serving) -> None:
@@ -96,25 +72,21 @@ class Waiting:
         queue = self._queues.get(serving)
         if queue is None:
             return
-        gateway = self._gateway
-        while True:
-            now_s = time.monotonic()
-            found: list[Choice] = []
+        found: list[Choice] = []
 
-            def fits(waiter: Waiter, now_s: float = now_s, found: list[Choice] = found) -> bool:
-                choice = choose(serving.group, waiter.route, now_s)
-                if isinstance(choice, NoReplica):
-                    return False
-                found[:] = [choice]
-                return True
+        def fits(entry: Entry) -> bool:
+            assert entry.route is not None, "who waits was routed once"
+            choice = choose(serving.group, entry.route, time.monotonic())
+            if isinstance(choice, NoReplica):
+                return False
+            found[:] = [choice]
+            return True
 
-            waiter = queue.pop(now_s, fits)
-            if waiter is None:
-                break
+        while (entry := queue.pop(time.monotonic(), fits)) is not None:
             try:
-                gateway.launch(serving, waiter, found[0])
+                self._gateway.launch(serving, entry, found[0])
             except ApiError as error:
-                self._refuse(waiter, error)
+                self._refuse(entry, error)
         if not len(queue):
             self._queues.pop(serving, None)
 
@@ -122,23 +94,22 @@ class Waiting:
         """Refuse all who wait: the gateway shuts down."""
         if self._timer is not None:
             self._timer.cancel()
-        for serving, queue in list(self._queues.items()):
-            for waiter in queue.expired(float("inf")):
-                self._refuse(waiter, ApiError(503, "shutting down", "not_ready"))
-            self._queues.pop(serving, None)
+        queues, self._queues = self._queues, {}
+        for queue in queues.values():
+            for entry in queue.expired(float("inf")):
+                self._refuse(entry, ApiError(503, "shutting down", "not_ready"))
 
-    def _gone(self, serving: Serving, waiter: Waiter) -> None:
+    def _gone(self, serving: Serving, entry: Entry) -> None:
         """A client left that had no replica yet."""
         queue = self._queues.get(serving)
-        if queue is not None and queue.cancel(waiter):
-            self._gateway.give_back(waiter.hold)
-            self._gateway.refused[499] += 1
+        if queue is not None and queue.cancel(entry):
+            self._gateway.give_back(entry.hold)
+            self._gateway.traffic.refused[499] += 1
             if not len(queue):
                 self._queues.pop(serving, None)
 
-    def _refuse(self, waiter: Waiter, error: ApiError) -> None:
-        self._gateway.give_back(waiter.hold)
-        entry = waiter.entry
+    def _refuse(self, entry: Entry, error: ApiError) -> None:
+        self._gateway.give_back(entry.hold)
         self._gateway.refuse(entry.exchange, error, anthropic=entry.api.anthropic)
 
     def _look_again(self) -> None:
@@ -147,14 +118,13 @@ class Waiting:
 
     def _recheck(self) -> None:
         self._timer = None
-        now_s = time.monotonic()
         for serving, queue in list(self._queues.items()):
-            for waiter in queue.expired(now_s):
+            for entry in queue.expired(time.monotonic()):
                 error = ApiError(
                     503, f"no replica had a place within {PATIENCE_S:g} s", "overloaded",
                     retry_after_s=5.0,
                 )  # fmt: skip
-                self._refuse(waiter, error)
+                self._refuse(entry, error)
             self.wake(serving)
             if not len(queue):
                 self._queues.pop(serving, None)
