@@ -11,6 +11,13 @@ from neocloud.wire import fetch
 from .world import CHAT, chat, plan_with, run, serving
 
 COMPLETIONS = b"/v1/completions"
+EMBEDDINGS = b"/v1/embeddings"
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+NEVER = {"type": "integer", "minimum": 3, "maximum": 2}
+
+
+def named(name: str) -> dict[str, object]:
+    return {"type": "function", "function": {"name": name}}
 
 
 def text(**fields: object) -> dict[str, object]:
@@ -28,8 +35,30 @@ WRONG = [
     (CHAT, chat("hi", max_tokens=0), "max_tokens"),
     (CHAT, chat("hi", max_completion_tokens=-1), "max_completion_tokens"),
     (CHAT, chat("hi", max_tokens=10**30), "max_tokens"),
-    (CHAT, chat("hi", n=2), "n"),
-    (CHAT, chat("hi", logprobs=True), "logprobs"),
+    (CHAT, chat("hi", n=0), "n"),
+    (CHAT, chat("hi", n=129), "n"),
+    (CHAT, chat("hi", top_logprobs=2), "top_logprobs"),
+    (CHAT, chat("hi", logprobs=True, top_logprobs=21), "top_logprobs"),
+    (CHAT, chat("hi", stop=[""]), "stop"),
+    (CHAT, chat("hi", min_tokens=9, max_tokens=8), "min_tokens"),
+    (CHAT, chat("hi", cache_salt=""), "cache_salt"),
+    (CHAT, chat("hi", tool_choice="required"), "tool_choice"),
+    (CHAT, chat("hi", tools=TOOLS, tool_choice="some"), "tool_choice"),
+    (CHAT, chat("hi", tools=TOOLS, tool_choice=named("g")), "tool_choice"),
+    (
+        CHAT,
+        chat(
+            "hi", tools=[{"function": {"name": "f", "parameters": NEVER}}], tool_choice="required"
+        ),
+        "tools",
+    ),
+    (CHAT, chat("hi", response_format={"type": "yaml"}), "response_format"),
+    (CHAT, chat("hi", response_format={"type": "json_schema"}), "response_format"),
+    (
+        CHAT,
+        chat("hi", response_format={"type": "json_schema", "json_schema": {"schema": NEVER}}),
+        "response_format",
+    ),
     (CHAT, chat("hi", stream_options={"include_usage": True}), "stream_options"),
     (CHAT, {"model": "llama", "messages": []}, "messages"),
     (
@@ -47,7 +76,13 @@ WRONG = [
     (COMPLETIONS, text(prompt={"a": 1}), "prompt"),
     (COMPLETIONS, text(echo=True), "echo"),
     (COMPLETIONS, text(best_of=2), "best_of"),
-    (COMPLETIONS, text(logprobs=0), "logprobs"),
+    (COMPLETIONS, text(logprobs=-1), "logprobs"),
+    (EMBEDDINGS, {"model": "llama"}, None),
+    (EMBEDDINGS, {"model": "llama", "input": []}, "input"),
+    (EMBEDDINGS, {"model": "llama", "input": ["a", ""]}, "input"),
+    (EMBEDDINGS, {"model": "llama", "input": [{}]}, "input"),
+    (EMBEDDINGS, {"model": "llama", "input": "a", "dimensions": 0}, "dimensions"),
+    (EMBEDDINGS, {"model": "llama", "input": "a", "encoding_format": "x"}, "encoding_format"),
 ]
 
 
@@ -94,7 +129,8 @@ def test_unknown_models_pages_and_replicas_are_404_and_wrong_methods_405():
                 b"/replicas/",
                 prefix,
                 prefix + b"/",
-                prefix + b"/v1/embeddings",
+                prefix + b"/v1/rerank",
+                b"/control/faults",
                 b"/replicas/frankfurt/h100-sxm/llama/99/health",
                 b"/health",
             ):

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from neocloud.engines.emulated.lengths import AnswerLengths
 from neocloud.engines.emulated.requests import read_chat
+from neocloud.engines.emulated.speech import sentence, stopped
 from neocloud.engines.emulated.tokens import (
-    PIECES,
+    FOREIGN_SENTENCE,
+    SENTENCE,
     answer_text,
     prefix_ids,
     seed_of,
@@ -61,9 +63,54 @@ def test_a_changed_byte_changes_its_block_and_all_after_it_and_none_before(text,
 
 @given(st.integers(0, 500))
 def test_an_answer_is_its_pieces(tokens):
-    text = answer_text(tokens)
-    assert text == b"".join(PIECES[i % len(PIECES)] for i in range(tokens))
+    speech = sentence(tokens)
+    text = b"".join(speech.said(i, i + 1) for i in range(tokens))
+    assert text == speech.laid_out == answer_text(tokens) == speech.said(0, tokens)
     assert json.loads(b'"%b"' % text) == text.decode("ascii")
+
+
+def is_whole(text: bytes) -> bool:
+    return text.decode(errors="ignore").encode() == text
+
+
+@given(st.integers(1, 200), st.data())
+def test_tokens_that_end_within_a_letter_say_it_with_the_next(tokens, data):
+    speech = sentence(tokens, foreign=True)
+    cuts = data.draw(st.sets(st.integers(1, tokens)).map(lambda c: sorted({*c, 0, tokens})))
+    parts = [speech.said(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    said = json.loads(b'"%b"' % b"".join(parts))
+    whole = answer_text(tokens, FOREIGN_SENTENCE)
+    told = max(end for end in range(0, len(whole) + 1, 4) if is_whole(whole[:end]))
+    assert said == whole[:told].decode()
+    assert len(whole) == 4 * tokens
+    assert len(FOREIGN_SENTENCE) % 4 == len(SENTENCE) % 4 == 0
+    assert b"" in sentence(len(FOREIGN_SENTENCE) // 4, foreign=True).pieces
+
+
+@given(st.integers(1, 120), st.sampled_from(["emulated", "o", "stand", "no such", " ", "d"]))
+def test_a_stop_word_ends_the_answer_with_the_token_that_completes_it(tokens, word):
+    speech = sentence(tokens)
+    text = speech.laid_out.decode()
+    found = stopped(speech, ["never there", word], told=False)
+    if word not in text:
+        assert found is None
+        return
+    cut, which = found
+    assert which == word
+    assert cut.said(0, cut.tokens).decode() == text[: text.index(word)]
+    end = text.index(word) + len(word)
+    assert 4 * (cut.tokens - 1) < end <= 4 * cut.tokens
+    told, _ = stopped(speech, [word], told=True)
+    assert told.said(0, told.tokens).decode() == text[:end]
+
+
+@given(st.binary(min_size=64, max_size=256), st.text(min_size=1), st.text(min_size=1))
+def test_blocks_of_another_salt_are_others(laid_out, salt, other):
+    plain = prefix_ids(laid_out, 4).tolist()
+    own = prefix_ids(laid_out, 4, salt).tolist()
+    assert own == prefix_ids(laid_out, 4, salt).tolist()
+    assert not set(own) & set(plain)
+    assert (own == prefix_ids(laid_out, 4, other).tolist()) == (salt == other)
 
 
 def test_tool_calls_and_tools_are_part_of_the_prompt():

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,13 +15,12 @@ import uvloop
 
 from neocloud.catalog import Catalog, load_catalog
 from neocloud.engines import Endpoint, EngineMetrics, scrape
+from neocloud.engines.emulated.answering import Engine
 from neocloud.engines.emulated.building import build_engines, fingerprint
-from neocloud.engines.emulated.clocked import ClockedReplica
-from neocloud.engines.emulated.service import Engine, Service
+from neocloud.engines.emulated.service import Service
 from neocloud.engines.emulated.wording import refusal
 from neocloud.perf import StepTable
 from neocloud.planner import Plan, make_plan, placement_table
-from neocloud.replica import limits_of
 from neocloud.spec import Cloud, load_cloud
 from neocloud.wire import Address, Client, Pool, Response, Server, UpstreamError, fetch, serve
 
@@ -62,6 +61,7 @@ class World:
     engines: dict[str, Engine]
     pool: Pool
     endpoints: tuple[Endpoint, ...]
+    service: Service
 
     @property
     def first(self) -> Endpoint:
@@ -87,20 +87,18 @@ class World:
 
 @asynccontextmanager
 async def serving(
-    of_plan: Plan | None = None, *, max_queue: int = 0, speed: float = 1.0
+    of_plan: Plan | None = None,
+    *,
+    max_queue: int = 0,
+    speed: float = 1.0,
+    noise: float = 0.0,
+    **settings: object,
 ) -> AsyncIterator[World]:
-    """Serve the plan; with a `speed`, every step is that much shorter than planned."""
+    """Serve the plan, each step `speed` times as fast as planned; `settings` are the service's."""
     used = of_plan or plan()
-    engines = build_engines(*cloud(), used, max_queue=max_queue)
-    if speed != 1.0:
-        (placement,) = used.placements
-        limits = msgspec.structs.replace(limits_of(placement), max_queue=max_queue)
-        fast = placement_table(*cloud(), placement).slowed(1 / speed)
-        engines = {
-            name: replace(engine, replica=ClockedReplica("llama", limits, fast))
-            for name, engine in engines.items()
-        }
-    server = await serve(Service(engines, fingerprint(used)), "127.0.0.1", 0, None, refusal)
+    engines = build_engines(*cloud(), used, max_queue=max_queue, speed=speed, noise=noise)
+    service = Service(engines, fingerprint(used), **settings)
+    server = await serve(service, "127.0.0.1", 0, None, refusal)
     client = Client()
     address = Address(*server.address)
     endpoints = tuple(
@@ -114,7 +112,7 @@ async def serving(
         for name in engines
     )
     try:
-        yield World(server, engines, client.pool(address), endpoints)
+        yield World(server, engines, client.pool(address), endpoints, service)
     finally:
         await client.close()
         await server.close_gracefully(0)

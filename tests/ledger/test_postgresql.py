@@ -18,7 +18,7 @@ import pytest
 
 from neocloud.ledger.errors import LedgerError, StoreError
 from neocloud.ledger.postgresql import PostgresqlStore, shown
-from neocloud.ledger.postgresql.tables import hide, show
+from neocloud.ledger.postgresql.tables import PostgresqlTable, hide, show
 from neocloud.ledger.store import Batch
 from neocloud.units import Period
 
@@ -123,16 +123,16 @@ def test_report_04_a_server_stalled_within_the_commit_neither_loses_nor_doubles(
         store = PostgresqlStore(server.database(), answer_s=1.0)
         store.create()
         freezing: list[object] = []
-        insert = PostgresqlStore._insert
+        insert = PostgresqlTable.insert
 
-        def then_freeze(self, connection, table, records):
-            insert(self, connection, table, records)
-            if table.name == "attempts" and not freezing:  # the last before the commit
+        def then_freeze(self, connection, records):
+            insert(self, connection, records)  # the last before the commit
+            if not freezing:
                 frozen = server.frozen()
                 frozen.__enter__()
                 freezing.append(frozen)
 
-        monkeypatch.setattr(PostgresqlStore, "_insert", then_freeze)
+        monkeypatch.setattr(PostgresqlTable, "insert", then_freeze)
         with pytest.raises(StoreError, match="no answer"):
             store.apply("a", 1, batch(0, 100))
         freezing[0].__exit__(None, None, None)

@@ -1,8 +1,9 @@
-"""`neocloud key`: make, list and revoke API keys."""
+"""`neocloud key`: make, list, rotate and revoke API keys."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,12 +12,14 @@ import msgspec
 from neocloud.catalog import nearest
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
-from neocloud.cli.ledger_file import check_tenant, ledger_failures, ledger_of
+from neocloud.cli.ledger_file import check_tenant, ledger_failures, ledger_named, ledger_of
 from neocloud.cli.tables import console, table
-from neocloud.ledger import ApiKey, KeyStore
-from neocloud.units import format_utc
+from neocloud.ledger import ApiKey, Keys, keys_of
+from neocloud.spec import Cloud
+from neocloud.units import SECOND_NS, format_utc
 
-_FILE = click.argument("cloud_file", type=click.Path(path_type=Path, dir_okay=False))
+_CLOUD = click.argument("cloud_file")
+_JSON_KEY = click.option("--json", "as_json", is_flag=True, help="Print key and id as JSON.")
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,96 +32,159 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as it is listed: no secret, no hash. Times are UTC."""
+    """A key as it is listed: how it begins, no secret, no hash. Times are UTC.
+
+    `revoked` is from when on it is refused, which may lie ahead; `in_force` says which.
+    """
 
     key_id: str
+    prefix: str
     tenant: str
     name: str
     created: str
     revoked: str | None
+    in_force: bool
 
 
 @click.group(name="key")
 def command() -> None:
-    """Make, list and revoke API keys.
+    """Make, list, rotate and revoke API keys.
 
-    Keys lie beside the ledger as hashes: what was not noted when it was made is lost.
+    Keys lie beside the ledger, or in it where it is PostgreSQL, as hashes: what was not noted when
+    it was made is lost. For CLOUD_FILE a ledger may stand, as sqlite:///ledger.db.
     """
 
 
 @command.command(name="create")
-@_FILE
+@_CLOUD
 @click.option("--tenant", required=True, help="Whose key it is: a tenant of the file.")
 @click.option("--name", default="", help="A name of your own to know it by.")
-@click.option("--json", "as_json", is_flag=True, help="Print key and id as JSON.")
-def create(cloud_file: Path, tenant: str, name: str, as_json: bool) -> None:
+@_JSON_KEY
+def create(cloud_file: str, tenant: str, name: str, as_json: bool) -> None:
     """Make a key for a tenant of CLOUD_FILE and print it: this once, and never again."""
-    cloud, _ = open_cloud(cloud_file)
-    check_tenant(tenant, cloud.tenants, cloud.file)
     with ledger_failures():
-        text, key = KeyStore(ledger_of(cloud, cloud_file)).create(tenant, name, time.time_ns())
-    if as_json:
-        made = NewKey(key=text, key_id=key.key_id, tenant=tenant, name=name)
-        click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
-        return
-    click.echo(text)
-    click.echo(f"Key {key.key_id} of {tenant}. It is not shown again.", err=True)
+        keys, cloud, _ = _opened(cloud_file)
+        if cloud is not None:
+            check_tenant(tenant, cloud.tenants, cloud.file)
+        text, key = keys.create(tenant, name, time.time_ns())
+    _tell(text, key, as_json, f"Key {key.key_id} of {tenant}. It is not shown again.")
 
 
 @command.command(name="list")
-@_FILE
+@_CLOUD
 @click.option("--json", "as_json", is_flag=True, help="Print the keys as JSON.")
-def list_keys(cloud_file: Path, as_json: bool) -> None:
-    """List the keys of CLOUD_FILE, revoked ones too; the secrets are not kept."""
-    cloud, _ = open_cloud(cloud_file)
+def list_keys(cloud_file: str, as_json: bool) -> None:
+    """List the keys of CLOUD_FILE by how they begin, revoked ones too; secrets are not kept."""
     with ledger_failures():
-        kept = KeyStore(ledger_of(cloud, cloud_file)).keys()
-    keys = [_listed(key) for key in kept]
+        keys, _, shown = _opened(cloud_file)
+        now_ns = time.time_ns()
+        kept = keys.keys()
+    listed = [_listed(key, now_ns) for key in kept]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(keys), indent=2).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode())
         return
-    if not keys:
-        click.echo(f"No keys yet. Make one: neocloud key create {cloud_file} --tenant NAME")
+    if not listed:
+        click.echo(f"No keys yet. Make one: neocloud key create {shown} --tenant NAME")
         return
     console().print(
         table(
-            f"{cloud.name}: keys",
+            f"{shown}: keys",
             [("key", ""), ("tenant", ""), ("name", ""), ("created", ""), ("revoked", "")],
-            [[k.key_id, k.tenant, k.name, k.created, k.revoked or ""] for k in keys],
+            [[f"{k.prefix}-…", k.tenant, k.name, k.created, _ended(k)] for k in listed],
         )
     )
 
 
-@command.command(name="revoke")
-@_FILE
+@command.command(name="rotate")
+@_CLOUD
 @click.argument("key_id")
-def revoke(cloud_file: Path, key_id: str) -> None:
-    """Refuse the key KEY_ID of CLOUD_FILE from now on; its use stays on record."""
-    cloud, _ = open_cloud(cloud_file)
-    store = KeyStore(ledger_of(cloud, cloud_file))
+@click.option(
+    "--grace",
+    "grace_s",
+    type=click.FloatRange(min=0.0, max=366 * 86_400.0),
+    default=0.0,
+    show_default=True,
+    help="Seconds for which the old key is taken beside the new one.",
+)
+@_JSON_KEY
+def rotate(cloud_file: str, key_id: str, grace_s: float, as_json: bool) -> None:
+    """Make a new key for tenant and name of the key KEY_ID of CLOUD_FILE, and end the old one.
+
+    The new key is printed: this once, and never again.
+    """
     with ledger_failures():
-        kept = store.keys()
-        keys = {key.key_id: key for key in kept}
-        _check_in_force(key_id, keys, cloud_file)
-        store.revoke(key_id, time.time_ns())
-    click.echo(f"Key {key_id} of {keys[key_id].tenant} is revoked.")
+        keys, _, shown = _opened(cloud_file)
+        now_ns = time.time_ns()
+        old = _in_force(key_id, keys, shown, now_ns)
+        end_ns = now_ns + round(grace_s * SECOND_NS)
+        made = keys.rotate(old.key_id, now_ns, end_ns)
+    if made is None:
+        raise Failure(f"key {old.key_id} was revoked meanwhile; no key was made.")
+    text, key = made
+    end = "is revoked" if not grace_s else f"ends at {format_utc(end_ns)}"
+    note = f"Key {key.key_id} of {key.tenant}. It is not shown again. Key {old.key_id} {end}."
+    _tell(text, key, as_json, note)
 
 
-def _listed(key: ApiKey) -> ListedKey:
+@command.command(name="revoke")
+@_CLOUD
+@click.argument("key_id")
+def revoke(cloud_file: str, key_id: str) -> None:
+    """Refuse the key KEY_ID of CLOUD_FILE from now on; its use stays on record."""
+    with ledger_failures():
+        keys, _, shown = _opened(cloud_file)
+        now_ns = time.time_ns()
+        key = _in_force(key_id, keys, shown, now_ns)
+        keys.revoke(key.key_id, now_ns)
+    click.echo(f"Key {key.key_id} of {key.tenant} is revoked.")
+
+
+def _opened(cloud_file: str) -> tuple[Keys, Cloud | None, str]:
+    """The keys of a cloud's file, or of a ledger without one; and how to show which."""
+    if "://" in cloud_file:
+        place = ledger_named(cloud_file, None)
+        return keys_of(place), None, cloud_file if place.path is not None else place.name
+    cloud, _ = open_cloud(Path(cloud_file))
+    return keys_of(ledger_of(cloud, Path(cloud_file))), cloud, cloud_file
+
+
+def _tell(text: str, key: ApiKey, as_json: bool, note: str) -> None:
+    if as_json:
+        made = NewKey(key=text, key_id=key.key_id, tenant=key.tenant, name=key.name)
+        click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
+        return
+    click.echo(text)
+    click.echo(note, err=True)
+
+
+def _listed(key: ApiKey, now_ns: int) -> ListedKey:
     return ListedKey(
         key_id=key.key_id,
+        prefix=key.prefix,
         tenant=key.tenant,
         name=key.name,
         created=format_utc(key.created_ns),
         revoked=None if key.revoked_ns is None else format_utc(key.revoked_ns),
+        in_force=key.in_force(now_ns),
     )
 
 
-def _check_in_force(key_id: str, keys: dict[str, ApiKey], cloud_file: Path) -> None:
-    if key_id not in keys:
-        near = nearest(key_id, keys)
+def _ended(key: ListedKey) -> str:
+    if key.revoked is None:
+        return ""
+    return f"from {key.revoked} on" if key.in_force else key.revoked
+
+
+def _in_force(key_id: str, keys: Keys, shown: str, now_ns: int) -> ApiKey:
+    """The key of an id, or of how it begins: `nc-` and the id."""
+    kept = keys.keys()
+    known: Mapping[str, ApiKey] = {key.key_id: key for key in kept}
+    key = known.get(key_id.removeprefix("nc-"))
+    if key is None:
+        near = nearest(key_id, known)
         hint = f"Nearest: {', '.join(near)}. " if near else ""
-        raise Failure(f"no key {key_id!r}. {hint}All keys: neocloud key list {cloud_file}")
-    revoked_ns = keys[key_id].revoked_ns
-    if revoked_ns is not None:
-        raise Failure(f"key {key_id} was revoked before, at {format_utc(revoked_ns)}.")
+        raise Failure(f"no key {key_id!r}. {hint}All keys: neocloud key list {shown}")
+    if not key.in_force(now_ns):
+        assert key.revoked_ns is not None, "it has come to its end"
+        raise Failure(f"key {key.key_id} was revoked before, at {format_utc(key.revoked_ns)}.")
+    return key

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from neocloud.catalog import nearest
 from neocloud.cli.failure import Failure
-from neocloud.ledger import LedgerError, Reader, ledger_path
+from neocloud.ledger import LedgerError, LedgerPlace, Reader, ledger_place
 from neocloud.spec import Cloud
 from neocloud.units import Period, TimeError, parse_period
 
@@ -22,9 +24,49 @@ def ledger_failures() -> Iterator[None]:
         raise Failure(str(error)) from None
 
 
-def ledger_of(cloud: Cloud, cloud_file: Path) -> Path:
-    """Path of the ledger that the cloud's file names."""
-    return ledger_path(cloud.gateway.ledger, cloud_file.parent)
+def ledger_of(cloud: Cloud, cloud_file: Path) -> LedgerPlace:
+    """Place of the ledger that the cloud's file names."""
+    segments = cloud.gateway.segments
+    return ledger_place(
+        cloud.gateway.ledger, cloud_file.parent, Path(segments) if segments else None
+    )
+
+
+def ledger_named(url: str, segments: Path | None) -> LedgerPlace:
+    """Place of the ledger that `--ledger` names; paths start from the working folder."""
+    return ledger_place(url, Path(), segments)
+
+
+def ledger_asked(
+    cloud: Cloud | None, cloud_file: Path | None, url: str | None, segments: Path | None, verb: str
+) -> LedgerPlace:
+    """Place of the ledger that `--ledger` names, or else the cloud's file."""
+    if url is not None:
+        return ledger_named(url, segments)
+    if cloud is None or cloud_file is None:
+        raise Failure(
+            f"which ledger? Give the cloud's file: neocloud {verb} FILE, or the ledger: "
+            f"neocloud {verb} --ledger sqlite:///ledger.db"
+        )
+    return ledger_of(cloud, cloud_file)
+
+
+cloud_file_argument = click.argument(
+    "cloud_file", type=click.Path(path_type=Path, dir_okay=False), required=False
+)
+ledger_option = click.option(
+    "--ledger",
+    help="Ledger, as sqlite:///ledger.db or postgresql://user@host/name; the file's unless given.",
+)
+segments_option = click.option(
+    "--segments",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the segments of this machine, with --ledger; beside the ledger, or "
+    "ledger-segments, unless given.",
+)
+period_option = click.option(
+    "--period", help="Only this, UTC: 2026-10, 2026-10-05 or START/END; all unless given."
+)
 
 
 def read_period(text: str | None) -> Period | None:

@@ -21,6 +21,7 @@ _VERBS = {
     "plan": "Find the cheapest way to serve the demand.",
     "compare": "Set two clouds side by side, at equal objectives and at equal cost.",
     "up": "Run the gateway, with a plan's engines or before any OpenAI-compatible server.",
+    "check": "Send a served model a few fixed requests and say what fails.",
     "key": "Make, list and revoke API keys.",
     "usage": "Show what was metered.",
     "invoice": "Make the specimen invoice of a tenant and period.",

@@ -2,99 +2,136 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
 
-from neocloud.books import UsageSummary, summarise_usage
+from neocloud.books.usage import BY_DEFAULT, DIMENSIONS, UsageSummary, summarise_usage
+from neocloud.catalog import nearest
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
-from neocloud.cli.ledger_file import check_tenant, ledger_failures, ledger_of, read_period
+from neocloud.cli.ledger_file import (
+    check_tenant,
+    cloud_file_argument,
+    ledger_asked,
+    ledger_failures,
+    ledger_option,
+    period_option,
+    read_period,
+    segments_option,
+)
 from neocloud.cli.tables import console, table
-from neocloud.ledger import Reader, ledger_path
+from neocloud.ledger import Reader, UsageEvent
 from neocloud.spec import Cloud
+from neocloud.units import Period
 
 
 @click.command(name="usage")
-@click.argument("cloud_file", type=click.Path(path_type=Path, dir_okay=False), required=False)
-@click.option("--ledger", help="Ledger to read, as sqlite:///ledger.db; the file's unless given.")
-@click.option(
-    "--period", help="Only this, UTC: 2026-10, 2026-10-05 or START/END; all unless given."
-)
+@cloud_file_argument
+@ledger_option
+@segments_option
+@period_option
 @click.option("--tenant", help="Only this tenant's.")
+@click.option(
+    "--by",
+    "by_text",
+    default=",".join(BY_DEFAULT),
+    show_default=True,
+    help=f"What to tell apart, in this order: any of {', '.join(DIMENSIONS)}.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the sums as JSON.")
 def command(
     cloud_file: Path | None,
     ledger: str | None,
+    segments: Path | None,
     period: str | None,
     tenant: str | None,
+    by_text: str,
     as_json: bool,
 ) -> None:
-    """Show what CLOUD_FILE's ledger holds: requests and tokens by tenant, model and status.
+    """Show what CLOUD_FILE's ledger holds: requests and tokens by tenant, model, day and more.
 
-    A request belongs to the period in which it was admitted. With --ledger no file is needed.
+    A request belongs to the period, day and hour in which it was admitted. With --ledger no file is
+    needed. What a running gateway has not shipped to the ledger yet is counted too.
     """
+    by = _read_by(by_text)
     cloud = None if cloud_file is None else open_cloud(cloud_file)[0]
     with ledger_failures():
-        reader = Reader(_where(cloud, cloud_file, ledger))
-        summary = _summary(reader, cloud, period, tenant)
+        reader = Reader(ledger_asked(cloud, cloud_file, ledger, segments, "usage"))
+        summary = _summary(reader, cloud, read_period(period), tenant, by)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
         return
     _show(summary)
 
 
-def _where(cloud: Cloud | None, cloud_file: Path | None, ledger: str | None) -> Path:
-    if ledger is not None:
-        return ledger_path(ledger, Path.cwd())
-    if cloud is None or cloud_file is None:
-        raise Failure(
-            "which ledger? Give the cloud's file: neocloud usage FILE, or the ledger: "
-            "neocloud usage --ledger sqlite:///ledger.db"
-        )
-    return ledger_of(cloud, cloud_file)
+def _read_by(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in DIMENSIONS:
+            near = nearest(name, DIMENSIONS)
+            hint = f"Nearest: {', '.join(near)}. " if near else ""
+            raise Failure(f"--by {text}: no {name!r}. {hint}All: {', '.join(DIMENSIONS)}.")
+    if len(set(names)) < len(names):
+        raise Failure(f"--by {text}: name each once.")
+    return names
 
 
 def _summary(
-    reader: Reader, cloud: Cloud | None, asked: str | None, tenant: str | None
+    reader: Reader,
+    cloud: Cloud | None,
+    period: Period | None,
+    tenant: str | None,
+    by: tuple[str, ...],
 ) -> UsageSummary:
-    period = read_period(asked)
     span = period or reader.span()
-    events = list(reader.usage(period))
+    known = dict.fromkeys(() if cloud is None else cloud.tenants)
+
+    def wanted(events: Iterator[UsageEvent]) -> Iterator[UsageEvent]:
+        for event in events:
+            if event.tenant == tenant:
+                yield event
+            else:
+                known[event.tenant] = None
+
     waiting = [a for a in reader.open_requests() if period is None or a.admitted_ns in period]
-    if tenant is not None:
-        declared = () if cloud is None else tuple(cloud.tenants)
-        known = [*declared, *(e.tenant for e in events), *(a.tenant for a in waiting)]
-        check_tenant(tenant, dict.fromkeys(known), cloud.file if cloud else reader.name)
-    return summarise_usage(
-        "" if span is None else str(span),
-        (e for e in events if tenant in (None, e.tenant)),
-        (a for a in waiting if tenant in (None, a.tenant)),
-    )
+    events = reader.usage(period)
+    if tenant is None:
+        return summarise_usage(_named(span), events, waiting, by)
+    mine = [a for a in waiting if a.tenant == tenant]
+    summary = summarise_usage(_named(span), wanted(events), mine, by)
+    if not summary.requests and not mine:
+        known.update(dict.fromkeys(a.tenant for a in waiting))
+        check_tenant(tenant, known, cloud.file if cloud else reader.name)
+    return summary
+
+
+def _named(span: Period | None) -> str:
+    return "" if span is None else str(span)
 
 
 def _show(s: UsageSummary) -> None:
     right = "right"
     if s.lines:
+        counts = (
+            ("requests", "requests"), ("input_tokens", "input"), ("cached_tokens", "of it cached"),
+            ("output_tokens", "output"), ("reasoning_tokens", "of it reasoning"),
+            ("emulated", "emulated"), ("estimated", "estimated"),
+        )  # fmt: skip
         console().print(
             table(
                 f"Usage, {s.period}",
-                [
-                    ("tenant", ""), ("model", ""), ("status", ""), ("requests", right),
-                    ("input", right), ("of it cached", right), ("output", right),
-                    ("emulated", right), ("estimated", right),
-                ],
+                [*((name, "") for name in s.by), *((heading, right) for _, heading in counts)],
                 [
                     [
-                        line.tenant, line.model, line.status, f"{line.requests:,}",
-                        f"{line.input_tokens:,}", f"{line.cached_tokens:,}",
-                        f"{line.output_tokens:,}", f"{line.emulated:,}", f"{line.estimated:,}",
+                        *(str(getattr(line, name)) for name in s.by),
+                        *(f"{getattr(line, field):,}" for field, _ in counts),
                     ]
                     for line in s.lines
                 ],
             )
-        )  # fmt: skip
-    requests = sum(line.requests for line in s.lines)
-    tokens = sum(line.input_tokens + line.output_tokens for line in s.lines)
-    click.echo(f"{requests:,} requests ended, {tokens:,} tokens; {s.open_requests:,} are open.")
+        )
+    tokens = s.input_tokens + s.output_tokens
+    click.echo(f"{s.requests:,} requests ended, {tokens:,} tokens; {s.open_requests:,} are open.")

@@ -21,6 +21,8 @@ from neocloud.ledger.records import (
     UsageEvent,
 )
 from neocloud.ledger.recovery import BYTES_PER_TOKEN
+from neocloud.ledger.report import ShippingReport
+from neocloud.ledger.shipper import Shipper
 
 __all__ = [
     "BYTES_PER_TOKEN",
@@ -39,6 +41,8 @@ __all__ = [
     "LedgerPlace",
     "ProgressTable",
     "Reader",
+    "Shipper",
+    "ShippingReport",
     "Status",
     "StoreError",
     "UsageEvent",

@@ -20,6 +20,7 @@ from neocloud.ledger.records import (
     UsageEvent,
 )
 from neocloud.ledger.recovery import PROGRESS, interrupted_events, left_open
+from neocloud.ledger.report import ShippingReport
 from neocloud.ledger.segments import Lock, LockedError, worker_folder
 from neocloud.ledger.writer import SegmentWriter
 
@@ -138,10 +139,10 @@ class Ledger:
         """Write the energy of a span; the same span again changes nothing."""
         self._committer.put(event)
 
-    def note_shipping(self, failure: str | None) -> None:
-        """Take over what the shipper says: why nothing may be admitted, or that all is well."""
-        self._unshipped = failure
-        self.failure = self._unwritable or failure
+    def note_shipping(self, report: ShippingReport) -> None:
+        """Take over from the shipper why nothing may be admitted, or that all is well."""
+        self._unshipped = report.failure
+        self.failure = self._unwritable or report.failure
 
     def close(self) -> None:
         """Commit what is queued and let go of the segment.

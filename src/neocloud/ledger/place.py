@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -40,21 +39,16 @@ class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
         """How it is called in messages: the file, or the URL without its password."""
         if self.path is not None:
             return str(self.path)
-        parts = urlsplit(self.url)
-        user, at, server = parts.netloc.rpartition("@")
-        shown = user.partition(":")[0] + at + server
-        return urlunsplit((parts.scheme, shown, parts.path, "", ""))
+        from neocloud.ledger.postgresql import shown
+
+        return shown(self.url)
 
     def connect(self) -> Store:
         """A new connection to the store; nothing is opened or made before its first use."""
         if self.path is not None:
             return SqliteStore(self.path)
-        try:
-            from neocloud.ledger.postgresql import PostgresqlStore
-        except ImportError as error:
-            raise LedgerError(
-                f"{self.name} needs psycopg: pip install 'neocloud[postgresql]' ({error})"
-            ) from None
+        from neocloud.ledger.postgresql import PostgresqlStore
+
         return PostgresqlStore(self.url)
 
 

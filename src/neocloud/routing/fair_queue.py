@@ -240,9 +240,8 @@ class FairQueue(Generic[T]):
             if other is band:
                 below = True
                 band.owed = max(0.0, band.owed - waiting.tokens)
-            elif below and other.waiting:
-                owed = other.owed + OWED[priority] * waiting.tokens
-                other.owed = min(owed, self._head(other).tokens)  # one request, not a burst
+            elif below and other.waiting and other.owed < self._head(other).tokens:
+                other.owed += OWED[priority] * waiting.tokens  # its next request, not a burst
         self._remove(waiting)
         if flow.waiting:
             self._line_up(flow)

@@ -6,6 +6,8 @@ Within the chosen pool the prompt's prefix decides, as long as its home is not o
 
 from __future__ import annotations
 
+from math import ceil, isinf
+
 from neocloud.routing import kernels
 from neocloud.routing.group import Group, Member, PoolOfModel
 from neocloud.routing.prefix import home_hash
@@ -66,8 +68,14 @@ def capacity(state: ReplicaState, priority: Priority = Priority.NORMAL) -> float
 
     `choose` passes a replica over while it has as many inside.
     """
-    places = state.target_concurrency * state.max_occupancy * FILL[priority]
-    return max(1.0, -(-places // 1.0))
+    full = state.max_occupancy * FILL[priority]
+    if isinf(full):
+        return full
+    target = state.target_concurrency
+    most = ceil(full * target)
+    if (most - 1) / target >= full:  # as `choose` compares: the product may be rounded up
+        most -= 1
+    return max(1.0, float(most))
 
 
 def permitted(pools: list[PoolOfModel], request: RouteRequest) -> list[PoolOfModel]:

@@ -22,24 +22,28 @@ _SAID = (
     "This answer is emulated: no model has run, and every four letters that you read here stand "
     "for one token of its length. "
 )
+_SAID_ABROAD = (
+    "Diese Antwort ist emuliert: kein Modell hat gerechnet, und je vier Bytes, die hier stehen, "
+    "sind ein Token ihrer Länge – gleich, ob sie für ß, €, 語 oder 𝄞 stehen. "
+)
 _HEADER_BYTES = MESSAGE_TOKENS * TOKEN_BYTES
 
 
-def _pieces() -> tuple[bytes, ...]:
-    said = _SAID.encode("ascii")
-    assert len(said) % TOKEN_BYTES == 0, "the sentence is whole tokens, so that it can be repeated"
-    return tuple(said[i : i + TOKEN_BYTES] for i in range(0, len(said), TOKEN_BYTES))
+def _whole(said: str) -> bytes:
+    """A sentence of whole tokens, so that it can be repeated."""
+    text = said.encode()
+    return text + b" " * (-len(text) % TOKEN_BYTES)
 
 
-PIECES = _pieces()
-"""Text of token i of every answer: `PIECES[i % len(PIECES)]`; safe inside a JSON string."""
+SENTENCE = _whole(_SAID)
+FOREIGN_SENTENCE = _whole(_SAID_ABROAD)
+"""Some of its tokens end within a letter."""
 
-_SENTENCE = b"".join(PIECES)
 
-
-def answer_text(tokens: int) -> bytes:
+def answer_text(tokens: int, sentence: bytes = SENTENCE) -> bytes:
     """Text of an answer of so many tokens."""
-    return (_SENTENCE * (tokens // len(PIECES) + 1))[: tokens * TOKEN_BYTES]
+    size = tokens * TOKEN_BYTES
+    return (sentence * (size // len(sentence) + 1))[:size]
 
 
 def whole_tokens(text: bytes) -> bytes:
@@ -57,10 +61,17 @@ def tokens_of(laid_out: bytes) -> int:
     return len(laid_out) // TOKEN_BYTES
 
 
-def prefix_ids(laid_out: bytes, block_tokens: int) -> NDArray[np.uint64]:
-    """Chained hash of each full block: it stands for the block and all before it."""
+def prefix_ids(laid_out: bytes, block_tokens: int, salt: str = "") -> NDArray[np.uint64]:
+    """Chained hash of each full block: it stands for the block and all before it.
+
+    Args:
+        laid_out: prompt and answer in whole tokens.
+        block_tokens: tokens of a block.
+        salt: only who gives the same one finds these blocks; empty for none.
+    """
     size = block_tokens * TOKEN_BYTES
-    state = hashlib.blake2b(digest_size=8)
+    key = hashlib.blake2b(salt.encode(), digest_size=32).digest() if salt else b""
+    state = hashlib.blake2b(digest_size=8, key=key)
     digests = []
     for start in range(0, len(laid_out) - size + 1, size):
         state.update(laid_out[start : start + size])

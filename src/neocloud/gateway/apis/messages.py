@@ -31,8 +31,8 @@ class _Request(msgspec.Struct):
     model: str
     messages: msgspec.Raw
     max_tokens: int | None = None
-    system: msgspec.Raw | None = None
-    tools: msgspec.Raw | None = None
+    system: msgspec.Raw = msgspec.Raw()
+    tools: msgspec.Raw = msgspec.Raw()
     stream: bool | None = False
     stop_sequences: list[str] | None = None
     thinking: _Thinking | None = None
@@ -56,9 +56,9 @@ class _ThroughMessages:
         # what usage a stream tells is fixed in this API, so none is asked for
         return engine_body(body, msgspec.structs.replace(asked, stream=False), wanted, "")
 
-    def stream(self, asked: Asked) -> AnswerStream:  # noqa: ARG002
+    def stream(self, asked: Asked) -> AnswerStream:
         """Events pass through."""
-        return AnthropicEvents()
+        return AnthropicEvents(asked)
 
     def whole(self, body: bytes, asked: Asked) -> tuple[bytes, Usage | None]:  # noqa: ARG002
         """The engine's bytes."""
@@ -144,14 +144,10 @@ class Messages:
 
 def _prompt(request: _Request) -> bytes:
     """What stands before the answer, in the order in which an engine's cache sees it."""
-    parts = []
-    if request.system is not None:
-        parts.append(_system(bytes(request.system)))
-    if request.tools is not None:
-        parts.append(bytes(request.tools))
-    if not parts:
-        return bytes(request.messages)
-    return b"[%b,%b]" % (b",".join(parts), bytes(request.messages))
+    system, tools, messages = bytes(request.system), bytes(request.tools), bytes(request.messages)
+    if not system and not tools:
+        return messages
+    return b"[%b,%b,%b]" % (_system(system) or b"null", tools or b"null", messages)
 
 
 def _system(raw: bytes) -> bytes:

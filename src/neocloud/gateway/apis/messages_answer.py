@@ -63,7 +63,7 @@ class _Choice(msgspec.Struct):
 class _Completion(msgspec.Struct):
     choices: list[_Choice]
     id: str = ""
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 _completions = msgspec.json.Decoder(_Completion)
@@ -111,7 +111,7 @@ def message_of_completion(body: bytes, asked: Asked) -> tuple[bytes, Usage | Non
     if not read.choices or read.choices[0].finish_reason in BROKEN:
         raise ApiError(502, "the engine gave no whole answer", "engine_failed")
     choice = read.choices[0]
-    usage = None if read.usage is None else read_usage(bytes(read.usage))
+    usage = read_usage(bytes(read.usage))
     content = _content(choice.message, asked, read.id)
     matched = choice.stop_reason if choice.stop_reason is not None else choice.matched_stop
     reason, sequence = stop_of(

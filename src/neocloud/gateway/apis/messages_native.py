@@ -6,15 +6,18 @@ import re
 
 import msgspec
 
-from neocloud.gateway.apis.api import Usage
-from neocloud.gateway.apis.messages_split import MAX_EVENT_BYTES, Splitter, payload_of
-from neocloud.gateway.apis.messages_usage import Told, usage_of_told
+from neocloud.gateway.apis.api import Asked, Usage
+from neocloud.gateway.apis.messages_usage import Told, message_start, usage_of_told
+from neocloud.gateway.apis.whole_events import MAX_EVENT_BYTES, WholeEvents, events_of, payload_of
 
 _CONTENT = re.compile(rb'"(?:text|thinking|partial_json)": ?"[^"]')
-_END = re.compile(rb"\r?\n\r?\n")
 _WATCHED = (b"message_", b"error")
 """Without one of these, events need no reading: most of a stream passes as it came."""
 MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+
+_ABSENT = msgspec.Raw()
+"""A union of `Raw` and `None` would take null alone."""
 
 
 class _Message(msgspec.Struct):
@@ -30,7 +33,7 @@ class _Event(msgspec.Struct):
     message: _Message | None = None
     delta: _Delta | None = None
     usage: Told | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = _ABSENT
 
 
 _events = msgspec.json.Decoder(_Event)
@@ -39,17 +42,22 @@ _events = msgspec.json.Decoder(_Event)
 class AnthropicEvents:
     """Takes the pieces of one answer as they come; an `AnswerStream`.
 
-    Bytes pass untouched. `message_stop` waits for the ledger, and never follows an error.
+    Bytes pass untouched. `message_stop` waits for the ledger, and never follows an error. A stream
+    that does not begin with `message_start` gets one, without which clients fail: llama.cpp leaves
+    it out where the first token is no whole character. The prompt's tokens are not known then, so
+    there is no usage.
     """
 
     __slots__ = (
-        "_finished", "_split", "_stopped", "_told",
+        "_asked", "_cutter", "_finished", "_started", "_stopped", "_told",
         "content_events", "content_seen", "failed", "held", "usage",
     )  # fmt: skip
 
-    def __init__(self) -> None:
-        self._split = Splitter()
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._cutter = WholeEvents()
         self._told = Told()
+        self._started = False
         self._finished = False
         self._stopped = False
         self.usage: Usage | None = None
@@ -65,15 +73,15 @@ class AnthropicEvents:
 
     @property
     def oversized(self) -> bool:
-        """True if an event does not end."""
-        return self._split.waiting > MAX_EVENT_BYTES
+        """True if an event, or what follows the end, does not end."""
+        return self._cutter.oversized or len(self.held) > MAX_EVENT_BYTES
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; what may go to the client now."""
-        whole = self._split.feed(data)
+        whole = self._cutter.add(data)
         if not whole:
             return b""
-        if not self._stopped:
+        if self._started and not self._stopped:
             for word in _WATCHED:
                 if word in whole:
                     break
@@ -87,7 +95,7 @@ class AnthropicEvents:
 
         An engine that told why it stopped and then just ended has its `message_stop` added here.
         """
-        rest = self._split.rest()
+        rest = self._cutter.rest()
         out = self._by_event(rest) if rest else b""
         if self._finished and not self._stopped and not self.failed:
             self.held += MESSAGE_STOP
@@ -101,28 +109,28 @@ class AnthropicEvents:
 
     def _by_event(self, whole: bytes) -> bytes:
         out = []
-        start = 0
-        while start < len(whole):
-            found = _END.search(whole, start)
-            end = found.end() if found else len(whole)
-            event = whole[start:end]
-            start = end
-            self._read(event)
+        for event in events_of(whole):
+            kind = self._read(event)
+            if not self._started and kind not in {"", "ping", "error"} and not self.failed:
+                self._started = True
+                if kind != "message_start":
+                    out.append(message_start("msg_", self._asked.model, None))
             if not self._stopped:
                 out.append(event)
             elif not self.failed:
                 self.held += event
         return b"".join(out)
 
-    def _read(self, event: bytes) -> None:
+    def _read(self, event: bytes) -> str:
+        """Take what an event tells; its type, empty if it has none."""
         payload = payload_of(event)
         if not payload:
-            return
+            return ""
         try:
             read = _events.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             self.failed = self.failed or event.startswith(b"event: error")
-            return
+            return ""
         kind = read.type
         if kind in {"content_block_delta", "content_block_start"}:
             self._count(event)
@@ -136,8 +144,9 @@ class AnthropicEvents:
                 self._add(read.usage)
         elif kind == "message_stop":
             self._stopped = True
-        elif kind == "error" or (read.error is not None and bytes(read.error) != b"null"):
+        elif kind == "error" or bytes(read.error) not in {b"", b"null"}:
             self.failed = True
+        return kind
 
     def _add(self, told: Told) -> None:
         """Later counts replace earlier ones, field by field; prompts of no tokens replace none."""
@@ -149,4 +158,5 @@ class AnthropicEvents:
             value = getattr(told, name)
             if value is not None and (prompt or name.startswith("output")):
                 setattr(before, name, value)
-        self.usage = usage_of_told(before)
+        if before.input_tokens is not None:
+            self.usage = usage_of_told(before)

@@ -17,10 +17,13 @@ from neocloud.gateway.apis.api import Asked, Wanted
 from neocloud.gateway.apis.messages_turns import Block, Turn, chat_messages
 from neocloud.gateway.apis.openai_body import mixed_salt
 
+_ABSENT = msgspec.Raw()
+"""A union of `Raw` and `None` would take null alone."""
+
 
 class _Tool(msgspec.Struct):
     name: str
-    input_schema: msgspec.Raw | None = None
+    input_schema: msgspec.Raw = _ABSENT
     description: str | None = None
     type: str | None = None
     strict: bool | None = None
@@ -38,7 +41,7 @@ class _Metadata(msgspec.Struct):
 
 class _Format(msgspec.Struct):
     type: str
-    schema: msgspec.Raw | None = None
+    schema: msgspec.Raw = _ABSENT
 
 
 class _OutputConfig(msgspec.Struct):
@@ -62,7 +65,7 @@ class _Request(msgspec.Struct):
     output_config: _OutputConfig | None = None
     output_format: _Format | None = None
     mcp_servers: list[msgspec.Raw] | None = None
-    container: msgspec.Raw | None = None
+    container: msgspec.Raw = _ABSENT
 
 
 _LEFT_OUT = frozenset({
@@ -94,7 +97,7 @@ def chat_body(body: bytes, asked: Asked, wanted: Wanted) -> bytes:
         raise _refused(f"the body is no messages request: {error}") from None
     if request.mcp_servers:
         raise _refused("mcp_servers: this model does not call servers by itself")
-    if request.container is not None and bytes(request.container) != b"null":
+    if bytes(request.container) not in {b"", b"null"}:
         raise _refused("container: this model runs no code")
     messages = chat_messages(request.system, request.messages)
     out: dict[str, Any] = {
@@ -138,7 +141,7 @@ def _add_sampling(out: dict[str, Any], request: _Request) -> None:
         out["reasoning_effort"] = _EFFORTS[config.effort]
     shape = config.format or request.output_format
     if shape is not None:
-        if shape.type != "json_schema" or shape.schema is None:
+        if shape.type != "json_schema" or not bytes(shape.schema).startswith(b"{"):
             raise _refused("output_config.format: only a json_schema with its schema")
         described = {"name": "answer", "schema": shape.schema, "strict": True}
         out["response_format"] = {"type": "json_schema", "json_schema": described}
@@ -173,7 +176,7 @@ def _tool(tool: _Tool, place: int) -> dict[str, Any]:
             f"tools.{place}: {tool.type!r} is run by Anthropic's own servers; "
             "give its name, description and input_schema to run it yourself"
         )
-    if tool.input_schema is None or not bytes(tool.input_schema).startswith(b"{"):
+    if not bytes(tool.input_schema).startswith(b"{"):
         raise _refused(f"tools.{place}.input_schema: a JSON schema is needed")
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:

@@ -8,11 +8,20 @@ from neocloud.gateway.apis.api import Asked, Usage
 from neocloud.gateway.apis.messages_answer import BROKEN, MessageAsked, message_id, stop_of
 from neocloud.gateway.apis.messages_blocks import TEXT, THINKING, Blocks
 from neocloud.gateway.apis.messages_native import MESSAGE_STOP
-from neocloud.gateway.apis.messages_split import MAX_EVENT_BYTES, Splitter, payload_of
-from neocloud.gateway.apis.messages_usage import broken_event, error_event, told_usage
+from neocloud.gateway.apis.messages_usage import (
+    broken_event,
+    error_event,
+    message_start,
+    told_usage,
+)
 from neocloud.gateway.apis.openai_usage import read_usage
+from neocloud.gateway.apis.whole_events import WholeEvents, payload_of
 
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+_ABSENT = msgspec.Raw()
+"""A union of `Raw` and `None` would take null alone."""
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -44,16 +53,13 @@ class _Choice(msgspec.Struct):
 
 class _Event(msgspec.Struct):
     id: str | None = None
+    object: str | None = None
     choices: list[_Choice] | None = None
-    usage: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
 
 
 _events = msgspec.json.Decoder(_Event)
-
-
-def _given(raw: msgspec.Raw | None) -> bool:
-    return raw is not None and bytes(raw) != b"null"
 
 
 class MessageEvents:
@@ -66,14 +72,14 @@ class MessageEvents:
     """
 
     __slots__ = (
-        "_asked", "_blocks", "_done", "_finish", "_hides", "_matched", "_refused", "_split",
+        "_asked", "_blocks", "_cutter", "_done", "_finish", "_hides", "_matched", "_refused",
         "content_events", "content_seen", "failed", "held", "usage",
     )  # fmt: skip
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._hides = isinstance(asked, MessageAsked) and asked.hides_thinking
-        self._split = Splitter()
+        self._cutter = WholeEvents()
         self._blocks: Blocks | None = None  # none before the message has begun
         self._done = False
         self._finish: str | None = None
@@ -93,11 +99,11 @@ class MessageEvents:
     @property
     def oversized(self) -> bool:
         """True if an event does not end."""
-        return self._split.waiting > MAX_EVENT_BYTES
+        return self._cutter.oversized
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; what may go to the client now."""
-        whole = self._split.feed(data)
+        whole = self._cutter.add(data)
         return self._events(whole) if whole else b""
 
     def rest(self) -> bytes:
@@ -105,7 +111,7 @@ class MessageEvents:
 
         An engine that sends no `[DONE]` has its answer ended here.
         """
-        rest = self._split.rest()
+        rest = self._cutter.rest()
         out = self._events(rest) if rest else b""
         if not self._done and self._finish is not None and not self.failed:
             return out + self._end()
@@ -141,15 +147,16 @@ class MessageEvents:
             read = _events.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._break(broken_event("the engine sent an event that cannot be read"))
-        if read.error is not None and _given(read.error):
-            return self._break(error_event(bytes(read.error)))
-        raw = read.usage
-        if raw is not None:
-            usage = read_usage(bytes(raw))
+        error = bytes(read.error)
+        if error and error != b"null":
+            return self._break(error_event(error))
+        raw = bytes(read.usage)
+        if raw:
+            usage = read_usage(raw)
             if usage is not None:
                 self.usage = usage
         choices = read.choices
-        if choices is None and raw is None and read.error is None and b'"error"' in payload:
+        if choices is None and read.object == "error":
             return self._break(error_event(payload))
         if self.failed:
             return b""
@@ -208,18 +215,7 @@ class MessageEvents:
     def _start(self, engine_id: str) -> bytes:
         name = message_id(engine_id)
         self._blocks = Blocks(name.removeprefix("msg_"))
-        message: dict[str, object] = {
-            "id": name,
-            "type": "message",
-            "role": "assistant",
-            "model": self._asked.model,
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": told_usage(self.usage),
-        }
-        told = msgspec.json.encode({"type": "message_start", "message": message})
-        return b"event: message_start\ndata: %b\n\n%b" % (told, _PING)
+        return message_start(name, self._asked.model, self.usage) + _PING
 
     def _end(self) -> bytes:
         """Close what is open; the rest of the end is held."""

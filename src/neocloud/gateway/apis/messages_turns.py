@@ -32,7 +32,7 @@ class Block(msgspec.Struct):
     source: Source | str | None = None
     id: str = ""
     name: str = ""
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw(b"{}")
     tool_use_id: str = ""
     content: str | list[Block] | None = None
     is_error: bool | None = None
@@ -127,7 +127,7 @@ def _assistant(blocks: list[Block], where: str) -> dict[str, Any]:
         elif block.type == "redacted_thinking":
             pass  # nobody but Anthropic can read it
         elif block.type == "tool_use":
-            given = bytes(block.input or b"{}")
+            given = bytes(block.input)
             function = {"name": block.name, "arguments": given.decode()}
             calls.append({"id": block.id, "type": "function", "function": function})
         else:

@@ -73,6 +73,22 @@ def told_usage(usage: Usage | None) -> dict[str, object]:
     return told
 
 
+def message_start(name: str, model: str, usage: Usage | None) -> bytes:
+    """The event with which a stream begins."""
+    message: dict[str, object] = {
+        "id": name,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": told_usage(usage),
+    }
+    told = msgspec.json.encode({"type": "message_start", "message": message})
+    return b"event: message_start\ndata: %b\n\n" % told
+
+
 class _Error(msgspec.Struct):
     message: str = ""
     type: str | None = None
@@ -105,6 +121,14 @@ _STATUSES = {
 """Kinds of errors as engines name them in a stream, where no HTTP status says it."""
 
 
+_KINDS = frozenset({
+    "api_error", "authentication_error", "billing_error", "invalid_request_error",
+    "not_found_error", "overloaded_error", "permission_error", "rate_limit_error",
+    "request_too_large", "timeout_error",
+})  # fmt: skip
+"""Anthropic's kinds of errors, as its clients know them."""
+
+
 def error_event(raw: bytes) -> bytes:
     """An engine's error in the midst of a stream, as an event of Anthropic's.
 
@@ -134,8 +158,8 @@ def broken_event(message: str, status: int = 500) -> bytes:
 def error_of_engine(status: int, body: bytes) -> bytes:
     """An engine's refusal in Anthropic's shape, whatever shape it had.
 
-    The kind follows from the HTTP status, by which clients choose their exception; words of an
-    engine's own, such as vLLM's `BadRequestError`, do not get through.
+    What has it already passes. Else the kind follows from the HTTP status, by which clients choose
+    their exception: words of an engine's own, such as vLLM's `BadRequestError`, do not get through.
     """
     message = ""
     try:
@@ -144,6 +168,8 @@ def error_of_engine(status: int, body: bytes) -> bytes:
         pass
     else:
         if isinstance(read.error, _Error):
+            if read.type == "error" and read.error.type in _KINDS:
+                return body
             message = read.error.message
         elif isinstance(read.error, str):
             message = read.error

@@ -14,20 +14,22 @@ import msgspec
 
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.postgresql.link import ANSWER_S, Link
-from neocloud.ledger.postgresql.tables import (
-    ALLOCATION,
-    ATTEMPTS,
-    ENERGY,
-    USAGE,
-    PostgresqlTable,
-    hide,
-)
+from neocloud.ledger.postgresql.tables import POSTGRESQL_TABLES, PostgresqlTable, hide
 from neocloud.ledger.records import (
     SCHEMA,
     AllocationEvent,
     AttemptEvent,
     EnergyEvent,
     UsageEvent,
+)
+from neocloud.ledger.schema import (
+    ALLOCATION,
+    ATTEMPTS,
+    ENERGY,
+    USAGE,
+    RecordTable,
+    ids_within,
+    other_schema,
 )
 from neocloud.ledger.store import Batch
 from neocloud.units import Period
@@ -43,8 +45,6 @@ _FETCHED = 5_000
 """Rows a round trip."""
 _MAKING = 0x6E656F63  # "neoc"
 """Of the advisory lock under which tables are made: two gateways may start at once."""
-
-_MILLISECOND_NS = 1_000_000
 
 
 class PostgresqlStore:
@@ -71,7 +71,7 @@ class PostgresqlStore:
             if _has(connection, "meta"):
                 _check(connection, self.name)
                 return
-            if any(_has(connection, table.name) for table in _TABLES):
+            if any(_has(connection, name) for name in POSTGRESQL_TABLES):
                 raise LedgerError(
                     f"{self.name} has a schema neocloud that is no ledger's; name another database"
                 )
@@ -92,10 +92,15 @@ class PostgresqlStore:
                     "(stream) DO UPDATE SET position = greatest(p.position, excluded.position)",
                     (hide(stream), position),
                 )
-            self._insert(connection, USAGE, batch.usage)
-            self._insert(connection, ALLOCATION, batch.allocation)
-            self._insert(connection, ENERGY, batch.energy)
-            self._insert(connection, ATTEMPTS, batch.attempts)
+            for table, records in (
+                (USAGE, batch.usage),
+                (ATTEMPTS, batch.attempts),
+                (ALLOCATION, batch.allocation),
+                (ENERGY, batch.energy),
+            ):
+                if records:
+                    with self._link.in_time():
+                        POSTGRESQL_TABLES[table.name].insert(connection, records)
 
     @contextmanager
     def view(self) -> Iterator[PostgresqlView]:
@@ -109,13 +114,6 @@ class PostgresqlStore:
     def close(self) -> None:
         """Let go of the connection. Idempotent."""
         self._link.close()
-
-    def _insert(
-        self, connection: psycopg.Connection[Any], table: PostgresqlTable[R], records: Any
-    ) -> None:
-        if records:
-            with self._link.in_time():
-                table.insert(connection, records)
 
 
 class PostgresqlView:
@@ -140,14 +138,8 @@ class PostgresqlView:
             "WHERE request_id >= %s AND request_id < %s AND admitted_ns >= %s AND admitted_ns < %s "
             "ORDER BY request_id"
         )
-        return self._read(
-            USAGE,
-            where,
-            (
-                _id_from(period.start_ns), _id_from(period.end_ns + _MILLISECOND_NS),
-                period.start_ns, period.end_ns,
-            ),
-        )  # fmt: skip
+        ids = ids_within(period.start_ns, period.end_ns)
+        return self._read(USAGE, where, (*ids, period.start_ns, period.end_ns))
 
     def allocation(self, period: Period | None = None) -> Iterator[AllocationEvent]:
         """Spans that overlap the period, by start."""
@@ -175,27 +167,24 @@ class PostgresqlView:
         assert row is not None
         return None if row[0] is None else Period(int(row[0]), int(row[1]) + 1)
 
-    def _spans(self, table: PostgresqlTable[R], period: Period | None) -> Iterator[R]:
+    def _spans(self, table: RecordTable[R], period: Period | None) -> Iterator[R]:
         if period is None:
             return self._read(table, "ORDER BY start_ns, event_id", ())
         where = "WHERE end_ns > %s AND start_ns < %s ORDER BY start_ns, event_id"
         return self._read(table, where, (period.start_ns, period.end_ns))
 
-    def _read(self, table: PostgresqlTable[R], rest: str, values: tuple[Any, ...]) -> Iterator[R]:
-        query = f"SELECT {table.columns} FROM {table.name} {rest}"  # noqa: S608
+    def _read(self, table: RecordTable[R], rest: str, values: tuple[Any, ...]) -> Iterator[R]:
+        ours: PostgresqlTable[R] = POSTGRESQL_TABLES[table.name]
         self._streams += 1
         with self._connection.cursor(f"rows_{self._streams}") as cursor:
             with self._link.in_time():
-                cursor.execute(query, values, binary=True)
+                cursor.execute(ours.select(rest), values, binary=True)
             while True:
                 with self._link.in_time():
                     rows = cursor.fetchmany(_FETCHED)
                 if not rows:
                     return
-                yield from table.records(rows)
-
-
-_TABLES = (USAGE, ALLOCATION, ENERGY, ATTEMPTS)
+                yield from ours.records(rows)
 
 
 def _has(connection: psycopg.Connection[Any], table: str) -> bool:
@@ -212,17 +201,15 @@ def _make(connection: psycopg.Connection[Any]) -> None:
     connection.execute(
         "CREATE TABLE neocloud.positions (stream text PRIMARY KEY, position bigint NOT NULL)"
     )
-    for table in _TABLES:
+    for table in POSTGRESQL_TABLES.values():
         connection.execute(table.create())
 
 
 def _check(connection: psycopg.Connection[Any], name: str) -> None:
     row = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
-    if row is None or row[0] != SCHEMA:
-        raise LedgerError(
-            f"{name} has ledger schema {'none' if row is None else row[0]}, this version reads "
-            f"{SCHEMA}; use the version of neocloud that wrote it"
-        )
+    found = None if row is None else str(row[0])
+    if found != SCHEMA:
+        raise LedgerError(other_schema(name, found))
 
 
 def _position(connection: psycopg.Connection[Any], stream: str) -> int:
@@ -230,9 +217,3 @@ def _position(connection: psycopg.Connection[Any], stream: str) -> int:
         "SELECT position FROM positions WHERE stream = %s", (hide(stream),)
     ).fetchone()
     return 0 if row is None else int(row[0])
-
-
-def _id_from(time_ns: int) -> str:
-    """Not above any request id made at `time_ns` or later."""
-    value = f"{max(0, time_ns // _MILLISECOND_NS):012x}"
-    return f"{value[:8]}-{value[8:]}"

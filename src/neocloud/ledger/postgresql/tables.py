@@ -7,13 +7,12 @@ U+0001, and U+0001 as U+0001 U+0002: the order of texts by their codes stays wha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from neocloud.ledger.records import AllocationEvent, AttemptEvent, EnergyEvent, UsageEvent
+from neocloud.ledger.schema import TABLES, RecordTable
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -35,40 +34,33 @@ def show(text: str) -> str:
 
 
 class PostgresqlTable(Generic[R]):
-    """One table and how its rows come and go.
+    """How the rows of one table come and go.
 
     Args:
-        name: of the table.
-        record: what a row is.
-        key: fields that tell rows apart.
+        table: what a row is.
     """
 
-    def __init__(self, name: str, record: type[R], key: Sequence[str]) -> None:
-        self.name = name
-        self.key = tuple(key)
-        self._record = record
-        hints = get_type_hints(record)
-        fields = record.__struct_fields__
-        self.columns = ", ".join(f'"{field}"' for field in fields)
-        self._kinds = [_KINDS.get(_plain(hints[field]), _TEXT) for field in fields]
-        self._optional = [type(None) in get_args(hints[field]) for field in fields]
-        self._texts = [n for n, kind in enumerate(self._kinds) if kind == _TEXT]
-        self._makers: list[tuple[int, Callable[[str], Any]]] = [
-            (n, _plain(hints[field]))
-            for n, field in enumerate(fields)
-            if issubclass(_plain(hints[field]), StrEnum)
-        ]
-        self._fields = fields
-        self._key_of = [fields.index(field) for field in key]
-        self.order = ", ".join(key)
+    def __init__(self, table: RecordTable[R]) -> None:
+        self.name = table.name
+        self._table = table
+        self._columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        self._texts = [n for n, column in enumerate(table.columns) if column.kind not in _KINDS]
+        names = [column.name for column in table.columns]
+        self._key = [names.index(name) for name in table.key.split(", ")]
 
     def create(self) -> str:
         """The statement that makes the table."""
         columns = [
-            f'"{field}" {kind}' + ("" if optional else " NOT NULL")
-            for field, kind, optional in zip(self._fields, self._kinds, self._optional, strict=True)
+            f'"{column.name}" {_KINDS.get(column.kind, _TEXT)}'
+            + ("" if column.optional else " NOT NULL")
+            for column in self._table.columns
         ]
-        return f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY ({self.order}))"
+        key = f"PRIMARY KEY ({self._table.key})"
+        return f"CREATE TABLE {self.name} ({', '.join(columns)}, {key})"
+
+    def select(self, rest: str) -> str:
+        """A query for rows, as `records` takes them."""
+        return f"SELECT {self._columns} FROM {self.name} {rest}"  # noqa: S608
 
     def insert(self, connection: Any, records: Iterable[R]) -> None:
         """Insert what is not there yet, within a transaction.
@@ -82,34 +74,30 @@ class PostgresqlTable(Generic[R]):
         )
         with (
             connection.cursor() as cursor,
-            cursor.copy(f"COPY pg_temp.new_{self.name} ({self.columns}) FROM STDIN") as copy,
+            cursor.copy(f"COPY pg_temp.new_{self.name} ({self._columns}) FROM STDIN") as copy,
         ):
             for row in self._rows(records):
                 copy.write_row(row)
         connection.execute(
-            f"INSERT INTO {self.name} ({self.columns}) SELECT {self.columns} "  # noqa: S608
-            f"FROM pg_temp.new_{self.name} ORDER BY {self.order} ON CONFLICT DO NOTHING"
+            f"INSERT INTO {self.name} ({self._columns}) SELECT {self._columns} "  # noqa: S608
+            f"FROM pg_temp.new_{self.name} ORDER BY {self._table.key} ON CONFLICT DO NOTHING"
         )
 
     def records(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[R]:
-        """Rows, columns in our order, as records."""
-        record, texts, makers = self._record, self._texts, self._makers
-        fields = self._fields
-        for row in rows:
-            values = list(row)
-            for n in texts:
-                if "\1" in values[n]:
-                    values[n] = show(values[n])
-            for n, maker in makers:
-                values[n] = maker(values[n])
-            yield record(**dict(zip(fields, values, strict=True)))
+        """Rows of `select` as records."""
+        return self._table.records(map(self._shown, rows))
+
+    def _shown(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not any("\1" in row[n] for n in self._texts):
+            return row
+        return tuple(show(value) if n in self._texts else value for n, value in enumerate(row))
 
     def _rows(self, records: Iterable[R]) -> Iterator[list[Any]]:
         """Values of each record once, the first of those with one key."""
         seen: set[tuple[Any, ...]] = set()
         for record in records:
             values = list(msgspec.structs.astuple(record))
-            key = tuple(values[n] for n in self._key_of)
+            key = tuple(values[n] for n in self._key)
             if key in seen:
                 continue
             seen.add(key)
@@ -120,14 +108,4 @@ class PostgresqlTable(Generic[R]):
             yield values
 
 
-def _plain(hint: Any) -> type:
-    """The type without `| None`."""
-    parts = [part for part in get_args(hint) if part is not type(None)]
-    kind: type = parts[0] if parts else hint
-    return kind
-
-
-USAGE = PostgresqlTable("usage", UsageEvent, ("request_id",))
-ALLOCATION = PostgresqlTable("allocation", AllocationEvent, ("event_id",))
-ENERGY = PostgresqlTable("energy", EnergyEvent, ("event_id",))
-ATTEMPTS = PostgresqlTable("attempts", AttemptEvent, ("request_id", "number"))
+POSTGRESQL_TABLES = {table.name: PostgresqlTable(table) for table in TABLES}
