@@ -19,13 +19,14 @@ from openai import AsyncOpenAI, BadRequestError, NotFoundError
 
 from neocloud.engines import (
     EmulatedEngines,
+    Endpoint,
     EngineStartError,
     is_healthy,
     list_models,
     scrape,
 )
 from neocloud.planner import write_plan
-from neocloud.wire import Client, Pool
+from neocloud.wire import Address, Client, Pool, fetch
 
 from .world import CLOUD, chat, plan, run, stream
 
@@ -159,6 +160,122 @@ def test_stopping_is_no_death_to_be_told_of(plan_path):
         async with started(plan_path, on_exit=told.append) as (engines, _):
             await engines.stop()
         assert told == []
+
+    run(test)
+
+
+@asynccontextmanager
+async def by_hand(plan_path: Path, *options: str):
+    """The process alone, with options that its supervisor does not give; its pool and ids."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "neocloud.engines.emulated", "--cloud", str(CLOUD),
+        "--plan", str(plan_path), *options,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    client = Client()
+    try:
+        told = json.loads(await process.stdout.readline() or b"{}")
+        pool = client.pool(Address.of_url(f"http://{told['listen']}")) if told else None
+        yield process, pool, told.get("replicas", ())
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+        await client.close()
+
+
+def endpoint_of(pool: Pool, replica: str) -> Endpoint:
+    return Endpoint(
+        replica=replica,
+        address=pool.address,
+        prefix=b"/replicas/" + replica.encode(),
+        kind="emulated",
+        model="llama",
+    )
+
+
+def test_told_to_abort_it_says_an_error_into_each_stream(plan_path):
+    async def test() -> None:
+        async with by_hand(plan_path, "--on-sigterm", "abort") as (process, pool, replicas):
+            endpoint = endpoint_of(pool, replicas[0])
+            body = chat("hi", max_tokens=100_000, ignore_eos=True)
+            _, taker = stream(pool, endpoint, body)
+            _, whole = stream(pool, endpoint, {**body, "stream": False})
+            await taker.some.wait()
+            while (await scrape(pool, endpoint)).running < 2:
+                await asyncio.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            await asyncio.gather(taker.ended.wait(), whole.ended.wait())
+            assert taker.error is None
+            assert taker.events()[-1]["error"]["code"] == 500
+            assert whole.status == 500
+            assert await process.wait() == 0
+
+    run(test)
+
+
+def test_told_to_refuse_it_answers_500_until_the_last_answer_is_out(plan_path):
+    async def test() -> None:
+        async with by_hand(plan_path, "--on-sigterm", "refuse") as (process, pool, replicas):
+            endpoint = endpoint_of(pool, replicas[0])
+            _, taker = stream(pool, endpoint, chat("hi", max_tokens=150, ignore_eos=True))
+            await taker.some.wait()
+            process.send_signal(signal.SIGTERM)
+            _, refused = stream(pool, endpoint, chat("hi", max_tokens=1))
+            await refused.ended.wait()
+            while refused.status == 200:  # it came before the signal was heard
+                _, refused = stream(pool, endpoint, chat("hi", max_tokens=1))
+                await refused.ended.wait()
+            assert refused.status == 500
+            assert await is_healthy(pool, endpoint)
+            await taker.ended.wait()
+            assert len(taker.text()) == 4 * 150
+            assert await process.wait() == 0
+
+    run(test)
+
+
+def test_faults_speed_and_names_are_options(plan_path):
+    async def test() -> None:
+        ids = plan().placements[0].replica_ids()
+        options = ("--fault", "all", '{"refuse": true}', "--fault", ids[1], '{"loading_s": 1e6}')
+        more = ("--names", "sglang", "--speed", "50", "--noise", "0.1", "--control")
+        async with by_hand(plan_path, *options, *more) as (_, pool, replicas):
+            first, second = (endpoint_of(pool, one) for one in replicas[:2])
+            _, taker = stream(pool, first, chat("hi"))
+            await taker.ended.wait()
+            assert taker.status == 500
+            assert not await is_healthy(pool, second)
+            assert (await fetch(pool, b"PUT", b"/control/faults", (), b"{}")).status == 200
+            _, taker = stream(pool, second, chat("hi", max_tokens=30, ignore_eos=True))
+            await taker.ended.wait()
+            assert len(taker.text()) == 4 * 30
+            page = await fetch(pool, b"GET", second.prefix + b"/metrics")
+            assert b"sglang:generation_tokens_total" in page.body
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--fault", "nowhere", "{}"), "there are"),
+        (("--fault", "all", '{"explode": 1}'), "explode"),
+        (("--control", "--listen", "0.0.0.0:0"), "loopback"),
+        (("--speed", "0"), "--speed"),
+        (("--noise", "1"), "--noise"),
+        (("--stream-interval", "0"), "--stream-interval"),
+    ],
+)
+def test_options_that_cannot_be_are_told(options, said, plan_path):
+    async def test() -> None:
+        async with by_hand(plan_path, *options) as (process, _, replicas):
+            assert not replicas
+            _, errors = await process.communicate()
+            assert said in errors.decode()
+            assert "Traceback" not in errors.decode()
+            assert process.returncode == 2
 
     run(test)
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from neocloud.ledger import Admission, AllocationEvent, EnergyEvent, Ledger, Status, UsageEvent
+from neocloud.ledger import (
+    Admission,
+    AllocationEvent,
+    AttemptEvent,
+    EnergyEvent,
+    Ledger,
+    Status,
+    UsageEvent,
+)
 from neocloud.units import new_request_id
 
 START_NS = 1_790_000_000_000_000_000
@@ -58,6 +66,14 @@ def energy(start_ns: int, end_ns: int, holder: str = "r0", **changed: object) ->
     made = EnergyEvent(
         event_id=f"{holder}@{start_ns}", start_ns=start_ns, end_ns=end_ns, site="frankfurt",
         pool="h100", model="llama", holder=holder, kwh=0.25, modelled=True, emulated=True,
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **changed)
+
+
+def attempt(number: int, tried: int = 1, **changed: object) -> AttemptEvent:
+    made = AttemptEvent(
+        request_id=request_id(number), number=tried, replica="frankfurt/h100/llama/1",
+        fault="connect", started_ns=START_NS + number, ended_ns=START_NS + number + 5,
     )  # fmt: skip
     return msgspec.structs.replace(made, **changed)
 

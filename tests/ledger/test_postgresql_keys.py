@@ -111,6 +111,22 @@ def test_a_key_within_its_grace_can_be_revoked_at_once(keys):
     assert not opens(keys, text, 60)
 
 
+def test_keys_made_elsewhere_are_taken_over_with_their_earlier_end(keys, tmp_path):
+    other = KeyStore(tmp_path / "other.db")
+    text, key = other.create("acme", "laptop", 10)
+    keys.adopt(key)
+    keys.adopt(key)
+    assert keys.keys() == (key,)
+    assert opens(keys, text, 50)
+    assert other.revoke(key.key_id, 40)
+    before = keys.changed_ns()
+    keys.adopt(other.keys()[0])
+    assert keys.changed_ns() != before
+    keys.adopt(key)
+    assert keys.keys() == other.keys()
+    assert not opens(keys, text, 50)
+
+
 def test_who_does_not_tell_the_time_gets_no_key_that_ends(keys):
     text, old = keys.create("acme", "", 10)
     keys.rotate(old.key_id, 50, 80)

@@ -22,8 +22,10 @@ _VERBS = {
     "compare": "Set two clouds side by side, at equal objectives and at equal cost.",
     "up": "Run the gateway, with a plan's engines or before any OpenAI-compatible server.",
     "check": "Send a served model a few fixed requests and say what fails.",
-    "key": "Make, list and revoke API keys.",
+    "key": "Make, list, rotate and revoke API keys.",
     "usage": "Show what was metered.",
+    "export": "Write what was metered as Parquet or CSV.",
+    "ledger": "Back up, verify, compact or migrate a ledger.",
     "invoice": "Make the specimen invoice of a tenant and period.",
     "report": "Compare what was planned with what was metered.",
 }

@@ -119,6 +119,10 @@ class Keys(Protocol):
         """Make a key: its text, to be shown once, and what is kept of it."""
         ...
 
+    def adopt(self, key: ApiKey) -> None:
+        """Take over a key that was made elsewhere. If it is there, the earlier end holds."""
+        ...
+
     def rotate(self, key_id: str, now_ns: int, end_ns: int) -> tuple[str, ApiKey] | None:
         """Make a key for the same tenant and name, and refuse the old one from `end_ns` on.
 
@@ -202,6 +206,15 @@ class KeyStore:
             _insert(connection, key)
         return text, key
 
+    def adopt(self, key: ApiKey) -> None:
+        """See `Keys`."""
+        with self._writing() as connection:
+            cursor = connection.execute("SELECT 1 FROM keys WHERE key_id = ?", (key.key_id,))
+            if cursor.fetchone() is None:
+                _insert(connection, key)
+            elif key.revoked_ns is not None:
+                _end(connection, key.key_id, key.revoked_ns)
+
     def rotate(self, key_id: str, now_ns: int, end_ns: int) -> tuple[str, ApiKey] | None:
         """See `Keys`."""
         with self._writing() as connection:
@@ -214,10 +227,7 @@ class KeyStore:
                 return None
             text, key = new_key(row[0], row[1], now_ns)
             _insert(connection, key)
-            connection.execute(
-                "UPDATE keys SET revoked_ns = min(?, ifnull(revoked_ns, ?)) WHERE key_id = ?",
-                (end_ns, end_ns, key_id),
-            )
+            _end(connection, key_id, end_ns)
         return text, key
 
     def revoke(self, key_id: str, now_ns: int) -> bool:
@@ -273,3 +283,10 @@ class KeyStore:
 
 def _insert(connection: sqlite3.Connection, key: ApiKey) -> None:
     connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(key))
+
+
+def _end(connection: sqlite3.Connection, key_id: str, end_ns: int) -> None:
+    connection.execute(
+        "UPDATE keys SET revoked_ns = min(?, ifnull(revoked_ns, ?)) WHERE key_id = ?",
+        (end_ns, end_ns, key_id),
+    )

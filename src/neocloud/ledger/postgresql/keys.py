@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import msgspec
 
@@ -34,6 +34,15 @@ class PostgresqlKeys:
         with self._writing(now_ns) as connection:
             _insert(connection, key)
         return text, key
+
+    def adopt(self, key: ApiKey) -> None:
+        """See `Keys`."""
+        with self._writing(key.created_ns) as connection:
+            _insert(
+                connection, key,
+                "ON CONFLICT (key_id) "
+                "DO UPDATE SET revoked_ns = least(k.revoked_ns, excluded.revoked_ns)",
+            )  # fmt: skip
 
     def rotate(self, key_id: str, now_ns: int, end_ns: int) -> tuple[str, ApiKey] | None:
         """See `Keys`."""
@@ -120,10 +129,12 @@ def _made(connection: psycopg.Connection[Any]) -> bool:
     return row is not None and row[0] is not None
 
 
-def _insert(connection: psycopg.Connection[Any], key: ApiKey) -> None:
+def _insert(
+    connection: psycopg.Connection[Any], key: ApiKey, otherwise: LiteralString = ""
+) -> None:
     kept = msgspec.structs.replace(key, tenant=hide(key.tenant), name=hide(key.name))
     connection.execute(
-        "INSERT INTO keys (key_id, tenant, name, hash, created_ns, revoked_ns) "
-        "VALUES (%s, %s, %s, %s, %s, %s)",
+        "INSERT INTO keys AS k (key_id, tenant, name, hash, created_ns, revoked_ns) "  # noqa: S608
+        f"VALUES (%s, %s, %s, %s, %s, %s) {otherwise}",
         msgspec.structs.astuple(kept),
     )

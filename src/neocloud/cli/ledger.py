@@ -1,0 +1,195 @@
+"""`neocloud ledger`: back up, verify, compact and migrate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from neocloud.cli.cloud_file import open_cloud
+from neocloud.cli.failure import WRONG_INPUT, Failure
+from neocloud.cli.ledger_file import (
+    cloud_file_argument,
+    ledger_asked,
+    ledger_failures,
+    ledger_named,
+    ledger_option,
+    segments_option,
+)
+from neocloud.ledger import LedgerPlace
+from neocloud.ledger.backup import backup
+from neocloud.ledger.compact import compact
+from neocloud.ledger.contents import Contents
+from neocloud.ledger.migrate import migrate
+from neocloud.ledger.verify import verify
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+
+
+class LedgerCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What `neocloud ledger verify --json` prints.
+
+    Attributes:
+        schema: name and version of this form.
+        ledger: which ledger, without secrets.
+        contents: counts and hash; null if it cannot be read whole.
+        open_requests: requests that have not ended, on this machine.
+        segments: files of this machine that were read.
+        unshipped: events in them that are not in the store yet.
+        problems: what is wrong, and where; empty if nothing is.
+    """
+
+    schema: str = "neocloud.ledger-check/1"
+    ledger: str
+    contents: Contents | None
+    open_requests: int
+    segments: int
+    unshipped: int
+    problems: tuple[str, ...]
+
+
+@click.group(name="ledger")
+def command() -> None:
+    """Back up, verify, compact or migrate a ledger.
+
+    None of them removes an event: only billed ones may ever go, and this version marks none as
+    billed.
+    """
+
+
+def _place(
+    cloud_file: Path | None, ledger: str | None, segments: Path | None, verb: str
+) -> LedgerPlace:
+    cloud = None if cloud_file is None else open_cloud(cloud_file)[0]
+    return ledger_asked(cloud, cloud_file, ledger, segments, f"ledger {verb}")
+
+
+@command.command(name="backup")
+@cloud_file_argument
+@ledger_option
+@segments_option
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A new folder: database, segments and keys.",
+)
+def backup_verb(
+    cloud_file: Path | None, ledger: str | None, segments: Path | None, folder: Path
+) -> None:
+    """Copy CLOUD_FILE's ledger, while gateways write, into a folder from which they can go on.
+
+    Of a ledger in PostgreSQL, pg_dump makes the copy.
+    """
+    with ledger_failures():
+        copy, held = backup(_place(cloud_file, ledger, segments, "backup"), folder)
+    click.echo(f"{folder}: {_counted(held)}.")
+    click.echo(f"Read it, or go on from it, as sqlite:///{copy.path}")
+
+
+@command.command(name="verify")
+@cloud_file_argument
+@ledger_option
+@segments_option
+@_JSON
+def verify_verb(
+    cloud_file: Path | None, ledger: str | None, segments: Path | None, as_json: bool
+) -> int:
+    """Read all of CLOUD_FILE's ledger and say what is wrong with it: exit status 2 if anything is.
+
+    Looks at schema, checksums and positions, and that each event is there once and each request
+    either open or ended. Two ledgers with the same hash hold the same.
+    """
+    with ledger_failures():
+        place = _place(cloud_file, ledger, segments, "verify")
+        found = verify(place)
+    if as_json:
+        check = LedgerCheck(
+            ledger=place.name,
+            contents=found.contents,
+            open_requests=found.open_requests,
+            segments=found.segments,
+            unshipped=found.unshipped,
+            problems=found.problems,
+        )
+        click.echo(msgspec.json.format(msgspec.json.encode(check), indent=2).decode())
+        return WRONG_INPUT if found.problems else 0
+    if found.problems:
+        raise Failure("\n".join(found.problems))
+    assert found.contents is not None, "it was read whole"
+    click.echo(f"{place.name}: {_counted(found.contents)}.")
+    click.echo(
+        f"{found.open_requests:,} requests are open; {found.segments:,} segments hold "
+        f"{found.unshipped:,} events that are not shipped yet."
+    )
+    click.echo(f"sha256 {found.contents.sha256}")
+    return 0
+
+
+@command.command(name="compact")
+@cloud_file_argument
+@ledger_option
+@segments_option
+def compact_verb(cloud_file: Path | None, ledger: str | None, segments: Path | None) -> None:
+    """Ship what CLOUD_FILE's ledger has in segments only, delete them, and make the file small.
+
+    Only while no gateway uses it: a running one ships by itself. No event is removed.
+    """
+    with ledger_failures():
+        done = compact(_place(cloud_file, ledger, segments, "compact"))
+    click.echo(
+        f"{done.shipped:,} events shipped, {done.segments:,} segments deleted; "
+        f"{done.bytes_before:,} bytes before, {done.bytes_after:,} after."
+    )
+    if done.open_requests:
+        click.echo(
+            f"{done.open_requests:,} requests were left open by a gateway that died; the next one "
+            "closes them, and their segments stay until then."
+        )
+    click.echo(
+        f"No event was removed: none is marked as billed. It holds {_counted(done.contents)}."
+    )
+
+
+@command.command(name="migrate")
+@cloud_file_argument
+@ledger_option
+@segments_option
+@click.option(
+    "--to", "target", required=True, help="Ledger to fill, as postgresql://user@host/name."
+)
+def migrate_verb(
+    cloud_file: Path | None, ledger: str | None, segments: Path | None, target: str
+) -> None:
+    """Copy events and keys of CLOUD_FILE's ledger into another one, and compare both by hash.
+
+    The source stays as it is. A run that was broken off goes on where it was. Stop the gateways
+    first; what they add afterwards another run brings.
+    """
+    with ledger_failures():
+        source = _place(cloud_file, ledger, segments, "migrate")
+        into = ledger_named(target, None)
+        done = migrate(source, into, _progress)
+    resumed = f", {done.resumed:,} of them by an earlier run" if done.resumed else ""
+    click.echo(f"{into.name}: {_counted(done.contents)}{resumed}, {done.keys:,} keys.")
+    click.echo(f"Both hold the same: sha256 {done.contents.sha256}")
+    if done.open_requests:
+        click.echo(
+            f"{done.open_requests:,} requests are open and were not copied: let a gateway start "
+            "and stop on the first ledger, which closes them, and run this again."
+        )
+
+
+def _progress(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{done:,} of {of:,} events", nl=done >= of, err=True)
+
+
+def _counted(held: Contents) -> str:
+    return (
+        f"{held.usage:,} usage events, {held.allocation:,} spans of allocation, {held.energy:,} of "
+        f"energy, {held.attempts:,} failed attempts"
+    )
