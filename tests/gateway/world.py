@@ -203,8 +203,7 @@ async def before(
         state.model = "m"
     fleet = Fleet(fleet.backends)
     rules = rules or rules_with()
-    limits = {name: rule.limit for name, rule in rules.tenants.items() if rule.limit is not None}
-    quotas = Quotas(limits)
+    quotas = Quotas({name: rule.limit for name, rule in rules.tenants.items() if rule.limit})
     await quotas.start()
     callers = Callers(rules, KeyRing((given_key(KEY, "acme"),)))
     gateway = Gateway(rules, fleet, ledger, quotas, callers)
