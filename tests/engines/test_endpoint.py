@@ -94,7 +94,7 @@ def test_each_kind_speaks_what_it_serves_unless_told():
     assert of("remote").speaks == {"chat", "completions", "embeddings"}
     assert of("remote", speaks=frozenset({"chat"})).speaks == {"chat"}
     salted = {kind for kind in KINDS if of(kind).salt_field}
-    assert salted == {"vllm", "sglang"}
+    assert salted == {"vllm", "sglang", "emulated"}
     assert {kind for kind in KINDS if of(kind).continuous} == {"vllm", "sglang", "emulated"}
     with pytest.raises(ValueError, match="engine kind 'ollama'"):
         of("ollama")

@@ -122,7 +122,7 @@ def test_the_share_of_hits_is_none_before_the_first_look_up():
     assert empty.hit_share is None
 
 
-def test_waiting_tokens_are_told_by_the_emulated_engine_alone():
+def test_waiting_tokens_are_none_where_they_are_not_told():
     told = f"{VLLM}neocloud_emulated_waiting_tokens 12\n"
     assert [parse_metrics(page.encode()).waiting_tokens for page in (VLLM, told)] == [None, 12]
 

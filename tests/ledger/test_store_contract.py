@@ -190,7 +190,7 @@ def test_a_period_gives_what_lies_in_it(tmp_path_factory, kind, times, spans, pe
 
 
 def test_report_02_ten_thousand_combinations_in_one_batch_are_kept_and_summed_right(store):
-    """A spend log that kept one row a (key, model, day) lost updates (litellm #29292)."""
+    """Only the first hundred rows of a flush were written, the rest dropped (litellm #29292)."""
     day_ns = 24 * HOUR_NS
     events = [
         usage(

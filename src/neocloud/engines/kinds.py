@@ -52,6 +52,6 @@ KINDS: Mapping[str, Manners] = MappingProxyType({
     ),
     LLAMACPP: Manners(speaks=APIS),
     REMOTE: Manners(speaks=_OPENAI),
-    EMULATED: Manners(speaks=frozenset({CHAT, COMPLETIONS}), continuous=True),
+    EMULATED: Manners(speaks=_OPENAI, continuous=True, salt_field="cache_salt"),
 })  # fmt: skip
 """By kind of engine."""

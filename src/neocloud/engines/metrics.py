@@ -27,8 +27,8 @@ class EngineMetrics(msgspec.Struct, frozen=True, kw_only=True):
         looked_up_tokens: prompt tokens that were looked up in the prefix cache. vLLM counts a
             request that was preempted again, others do not tell and have `prompt_tokens` here.
         found_tokens: of them, found there.
-        waiting_tokens: prompt tokens of the requests that wait; None where it is not told, which is
-            every engine but the emulated one.
+        waiting_tokens: prompt tokens of the requests that wait; None where it is not told. No real
+            engine tells it on this page.
     """
 
     running: int

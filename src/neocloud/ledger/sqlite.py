@@ -241,18 +241,15 @@ class SqliteStore:
                     connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 self.close()
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                    raise LedgerError(f"{self.path} is not a ledger: {error}") from None
                 raise StoreError(f"{self.path}: {error}") from None
             raise
 
     @staticmethod
     def _is_empty(connection: sqlite3.Connection) -> bool:
         """True of a database without a single table, as a new file is."""
-        try:
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            return False  # no database: `_check` says so
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return bool(tables == 0)
 
     def _check(self, connection: sqlite3.Connection) -> None:
@@ -263,8 +260,6 @@ class SqliteStore:
             if "no such table" not in str(error):
                 raise
             row = None
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(f"{self.path} is not a ledger: {error}") from None
         found = None if row is None else str(row[0])
         if found != SCHEMA:
             raise LedgerError(other_schema(self.path, found))
