@@ -202,7 +202,7 @@ def test_an_engine_that_cannot_be_reached_is_replaced(tmp_path: Path) -> None:
             found = await world.event()
             assert (found.attempts, found.site, found.status) == (2, "far", Status.COMPLETED)
             assert [state.breaker.failures for state in world.fleet.states] == [1, 0]
-            for _ in range(4):
+            for _ in range(8):
                 assert (await world.post(ask())).status == 200
             # After a few failures in a row it is let alone.
             assert [e.attempts for e in world.usage()][-1] == 1

@@ -21,7 +21,7 @@ from neocloud.gateway.meter import Meter
 from neocloud.gateway.rules import Rules
 from neocloud.gateway.shares import shares_at
 from neocloud.gateway.spent import spent_this_month
-from neocloud.ledger import ApiKey, KeyWatch, Ledger, LedgerPlace, keys_of
+from neocloud.ledger import ApiKey, KeyWatch, Ledger, LedgerPlace, Shipper, keys_of
 from neocloud.planner import Plan
 from neocloud.quotas import Quotas
 from neocloud.wire import Client, Limits, Server, serve
@@ -97,6 +97,10 @@ async def run(settings: Settings, on_up: Callable[[Up], None]) -> None:
         deliver=loop.call_soon_threadsafe,
     )
     async with contextlib.AsyncExitStack() as stack:
+        shipper = await Shipper.start(
+            settings.ledger, lambda report: ledger.note_shipping(report.failure)
+        )
+        stack.push_async_callback(shipper.stop)
         # The thread of the ledger delivers to this loop, so it is closed beside it, not in it.
         stack.push_async_callback(asyncio.to_thread, ledger.close)
         endpoints = {endpoint.replica: endpoint for endpoint in settings.endpoints}

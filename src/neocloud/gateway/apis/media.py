@@ -23,6 +23,8 @@ _KINDS = frozenset({
     "image_url", "input_image", "image", "input_audio", "audio_url", "video_url", "input_video",
     "file", "input_file", "document",
 })  # fmt: skip
+_NOT_FETCHED = frozenset({"input", "input_schema", "parameters", "schema", "arguments"})
+"""What the model wrote to a tool, and the shape of it: no engine fetches what stands in there."""
 _MAX_DEPTH = 32
 
 
@@ -73,7 +75,7 @@ def _walk(value: Any, found: Media, hosts: frozenset[str], depth: int) -> None:
                     found.bytes += len(each)
                 elif name in _DATA_FIELDS:
                     found.bytes += len(each)
-            else:
+            elif name not in _NOT_FETCHED:
                 _walk(each, found, hosts, depth + 1)
 
 
