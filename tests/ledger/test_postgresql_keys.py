@@ -31,8 +31,7 @@ def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Connect:
 def keys(connect: Connect) -> Iterator[Keys]:
     made = connect()
     yield made
-    if isinstance(made, PostgresqlKeys):
-        made.close()
+    made.close()
 
 
 def opens(store: Keys, text: str, now_ns: int) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from neocloud.quotas import Bank, EmbeddedBank, SharedBank
 from neocloud.quotas.shared import PASSWORD
 
-from ..servers.redis import RedisServer, redis_server
+from ..servers.redis import RedisServer, redis_server  # noqa: TID252  (a real server)
 
 MakeBank = Callable[[], Bank]
 

@@ -1,4 +1,4 @@
-"""What the tests of the quotas have in common: a clock by hand, a bank in memory, a short period."""
+"""What the tests of the quotas share: a clock by hand, a bank in memory, a short period."""
 
 from __future__ import annotations
 
@@ -132,6 +132,14 @@ async def exchange(worker: Quotas) -> None:
     """One exchange, as `run` makes one each period."""
     assert worker._exchange is not None
     await worker._exchange.soon()
+
+
+async def periods(clock: Clock, count: int, *workers: Quotas) -> None:
+    """So many periods of the default patience, in which nobody asks for anything."""
+    for _ in range(count):
+        clock.passed_s += 1.0
+        for worker in workers:
+            await exchange(worker)
 
 
 async def admit_once(

@@ -142,6 +142,10 @@ class Keys(Protocol):
         """When a key was last made or revoked; 0 while there is none. Changes with each change."""
         ...
 
+    def close(self) -> None:
+        """Let go of a connection, if there is one. Idempotent; the next call opens it again."""
+        ...
+
 
 def keys_of(where: LedgerPlace | Path) -> Keys:
     """Where the keys of a ledger lie.
@@ -263,6 +267,9 @@ class KeyStore:
             return self.path.stat().st_mtime_ns
         except OSError:
             return 0
+
+    def close(self) -> None:
+        """See `Keys`: nothing stays open between calls."""
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=5.0)

@@ -95,10 +95,10 @@ def _copy(
 
 
 def _copy_keys(source: LedgerPlace, target: LedgerPlace) -> int:
-    into = keys_of(target)
-    kept = keys_of(source).keys()
-    for key in kept:
-        into.adopt(key)
+    with closing(keys_of(source)) as having, closing(keys_of(target)) as into:
+        kept = having.keys()
+        for key in kept:
+            into.adopt(key)
     return len(kept)
 
 

@@ -147,13 +147,14 @@ class EmbeddedBank:
                 "INSERT OR REPLACE INTO workers VALUES (?, ?, 0, ?)",
                 (worker.name, worker.run, now_s),
             )
-            connection.execute("DELETE FROM purses WHERE month < ?", (before(month),))
-            rows = connection.execute("SELECT month, tenant FROM purses").fetchall()
-            for key in {*rows, *((month, tenant) for tenant in tenants)}:
-                purses = self._purses(connection, *key)
-                told = None if spent is None or key[0] != month else spent.get(key[1], 0)
-                if reopen(purses, worker.name, told):
-                    self._keep_purses(connection, key[0], key[1], purses)
+            last = before(month)
+            connection.execute("DELETE FROM purses WHERE month < ?", (last,))
+            for tenant in tenants:
+                told = None if spent is None else spent.get(tenant, 0)
+                for of, told_of in ((month, told), (last, None)):
+                    purses = self._purses(connection, of, tenant)
+                    if reopen(purses, worker.name, told_of):
+                        self._keep_purses(connection, of, tenant, purses)
             for tenant, record in connection.execute("SELECT tenant, record FROM books").fetchall():
                 books = _BOOKS.decode(record)
                 if books.shares.pop(worker.name, None) is not None:

@@ -70,9 +70,12 @@ class Exchange:
                 return
             before = self._short
             try:
-                await self._tell(list(desk.active | self._of(before)))
-                # What others have just begun to lack is given back at once.
+                told = desk.active | self._of(before)
+                await self._tell(list(told))
+                # What others have just begun to lack is given back at once, not a period later.
                 if news := self._of(self._short - before):
+                    if unknown := news - told:
+                        await self._tell(list(unknown))  # to learn which kind is lacking
                     await self._tell(list(news))
             except SupersededError as error:
                 desk.superseded = True
@@ -142,5 +145,8 @@ class Exchange:
                 "the store of the quotas has lost what it held; budgets count what living "
                 "workers used, until they are reconciled with the ledger"
             )
-        self._desk.workers, self._short = answer.workers, answer.short
+        desk = self._desk
+        if answer.workers != desk.workers:  # who was alone has leased all, and is to let go of it
+            desk.active.update(desk.accounts.values())
+        desk.workers, self._short = answer.workers, answer.short
         return answer

@@ -71,10 +71,15 @@ def judge(
     if limit.budget is not None and account.month.free < money:
         refusals += _money(account, money, limit.budget, at)
     if refusals:
-        return max(refusals, key=lambda refusal: refusal.retry_after_s or 0.0)
+        return max(refusals, key=_weight)
     if patient:
         return NEEDS_LEASE
     return _others_hold(account, money, tokens, at)
+
+
+def _weight(refusal: Refusal) -> tuple[bool, float]:
+    """The longest wait is told, but first that the store is away."""
+    return refusal.kind is Limited.UNAVAILABLE, refusal.retry_after_s or 0.0
 
 
 def unavailable(at: Standing) -> Refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from neocloud.engines.emulated.faults import Faults
+from neocloud.engines.emulated.faults import NONE, Faults
 from neocloud.engines.emulated.wording import (
     JSON_HEADERS,
     SHUT_DOWN,
@@ -86,7 +86,7 @@ class StreamedDelivery(_Answer):
         faults: of the replica.
     """
 
-    __slots__ = ("_error", "_events", "_faults", "_interval", "_paused", "_stalled", "_written")
+    __slots__ = ("_error", "_events", "_faults", "_interval", "_paused", "_struck", "_written")
 
     def __init__(self, exchange: Exchange, wording: Wording, interval: int, faults: Faults) -> None:
         super().__init__(exchange, wording)
@@ -94,7 +94,7 @@ class StreamedDelivery(_Answer):
         self._faults = faults
         self._written = [0] * len(wording.voices)
         self._events = 0
-        self._paused = self._stalled = False
+        self._paused = self._struck = False
 
     def begin(self) -> None:
         """Send the head, so that the client knows that it is waited on."""
@@ -115,15 +115,13 @@ class StreamedDelivery(_Answer):
     def _write(self, index: int) -> None:
         wording, all_tokens = self.wording, self.wording.voices[index].speech.tokens
         generated = self.generated[index]
-        while (first := self._written[index]) < generated:
-            if self._paused or self._stalled or self.exchange.finished or self.exchange.closed:
-                return
+        while (first := self._written[index]) < generated and not self._paused:
             end = first + (self._interval if first else 1)
             if end > generated:
                 if generated < all_tokens:
                     return
                 end = generated
-            if self._strikes():
+            if self._faults is not NONE and self._strikes():
                 return
             self._written[index] = end
             event = wording.tokens(index, first, end)
@@ -139,26 +137,24 @@ class StreamedDelivery(_Answer):
                 self.exchange.finish(event + wording.last())
 
     def _strikes(self) -> bool:
-        """Do what the faults say at this event; True if it is not to come."""
+        """Do what the faults say at this event; True if it is not to come, and none after it."""
         faults, events = self._faults, self._events
-        if faults.stall_after == events:
-            self._stalled = True
-            return True
-        if faults.error_after == events:
+        if events not in (faults.stall_after, faults.error_after, faults.truncate_after):
+            return False
+        self._paused = self._struck = True
+        if faults.stall_after != events:
             self.abandon()
-            self.fail()
-            return True
-        if faults.truncate_after == events:
-            self.abandon()
-            self.exchange.abort()
-            return True
-        return False
+            if faults.error_after == events:
+                self.fail()
+            else:
+                self.exchange.abort()
+        return True
 
     def _pause(self) -> None:
         self._paused = True
 
     def _resume(self) -> None:
-        self._paused = False
+        self._paused = self._struck
         for index in range(len(self._written)):
             self._write(index)
 

@@ -60,6 +60,45 @@ def _ours(busy_s: float, joules: float, lag_s: float) -> tuple[Sample, ...]:
     )
 
 
+def _vllm_counts(counts: Snapshot, own: Counters) -> tuple[Sample, ...]:
+    return (
+        ("vllm:num_requests_running", "gauge", "Requests in the batch.", counts.running),
+        ("vllm:num_requests_waiting", "gauge", "Requests in the queue.", counts.waiting),
+        ("vllm:kv_cache_usage_perc", "gauge", "KV cache in use; 1 is full.", counts.kv_usage),
+        (
+            "vllm:prefix_cache_queries_total",
+            "counter",
+            "Prompt tokens looked up in the prefix cache.",
+            counts.prefix_queries,
+        ),
+        ("vllm:prefix_cache_hits_total", "counter", "Of them, found.", counts.prefix_hits),
+        (
+            "vllm:prompt_tokens_total",
+            "counter",
+            "Prompt tokens of requests that got their first token, cached ones included.",
+            counts.prompt_tokens,
+        ),
+        (
+            "vllm:prompt_tokens_cached_total",
+            "counter",
+            "Of them, found in the prefix cache.",
+            own.cached_tokens,
+        ),
+        (
+            "vllm:generation_tokens_total",
+            "counter",
+            "Generated tokens, of aborted requests too.",
+            counts.generated_tokens - own.pooled,
+        ),
+        (
+            "vllm:num_preemptions_total",
+            "counter",
+            "Requests thrown back to the queue for want of KV blocks.",
+            counts.preemptions,
+        ),
+    )
+
+
 def vllm_page(
     model: str,
     limits: Limits,
@@ -82,45 +121,7 @@ def vllm_page(
         lag_s: how late the last step was told.
     """
     page = _Page(f'engine="0",model_name="{model}",emulated="true"')
-    generated = counts.generated_tokens - own.pooled
-    page.samples(
-        (
-            ("vllm:num_requests_running", "gauge", "Requests in the batch.", counts.running),
-            ("vllm:num_requests_waiting", "gauge", "Requests in the queue.", counts.waiting),
-            ("vllm:kv_cache_usage_perc", "gauge", "KV cache in use; 1 is full.", counts.kv_usage),
-            (
-                "vllm:prefix_cache_queries_total",
-                "counter",
-                "Prompt tokens looked up in the prefix cache.",
-                counts.prefix_queries,
-            ),
-            ("vllm:prefix_cache_hits_total", "counter", "Of them, found.", counts.prefix_hits),
-            (
-                "vllm:prompt_tokens_total",
-                "counter",
-                "Prompt tokens of requests that got their first token, cached ones included.",
-                counts.prompt_tokens,
-            ),
-            (
-                "vllm:prompt_tokens_cached_total",
-                "counter",
-                "Of them, found in the prefix cache.",
-                own.cached_tokens,
-            ),
-            (
-                "vllm:generation_tokens_total",
-                "counter",
-                "Generated tokens, of aborted requests too.",
-                generated,
-            ),
-            (
-                "vllm:num_preemptions_total",
-                "counter",
-                "Requests thrown back to the queue for want of KV blocks.",
-                counts.preemptions,
-            ),
-        )
-    )
+    page.samples(_vllm_counts(counts, own))
     page.samples(_ours(busy_s, joules, lag_s))
     name = "vllm:admission_rejections_total"
     page.split(name, "Requests not taken, by reason.", "reason", (("requests", own.rejections),))

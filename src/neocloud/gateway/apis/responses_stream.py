@@ -126,9 +126,14 @@ class ChatToResponses:
         return out
 
     def rest(self) -> bytes:
-        """What came after the last complete event, once the body has ended."""
+        """What came after the last complete event, once the body has ended.
+
+        An answer that lacks its end is one that failed, and says so.
+        """
         out = self._translated(self._chat.rest())
-        if not self.held and (self._chat.complete or self._chat.failed or self._failure):
+        if not self.held:
+            if not self._chat.complete and not self._chat.failed and self._failure is None:
+                self._failure = Failure("the engine broke off")
             out += self._end()
         self._note()
         return out

@@ -93,7 +93,7 @@ class PostgresqlKeys:
         return 0 if row is None else int(row[0])
 
     def close(self) -> None:
-        """Let go of the connection. Idempotent."""
+        """See `Keys`."""
         self._link.close()
 
     @contextmanager
