@@ -97,9 +97,7 @@ async def run(settings: Settings, on_up: Callable[[Up], None]) -> None:
         deliver=loop.call_soon_threadsafe,
     )
     async with contextlib.AsyncExitStack() as stack:
-        shipper = await Shipper.start(
-            settings.ledger, lambda report: ledger.note_shipping(report.failure)
-        )
+        shipper = await Shipper.start(settings.ledger, ledger.note_shipping)
         stack.push_async_callback(shipper.stop)
         # The thread of the ledger delivers to this loop, so it is closed beside it, not in it.
         stack.push_async_callback(asyncio.to_thread, ledger.close)
