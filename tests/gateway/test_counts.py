@@ -19,9 +19,10 @@ import pytest
 
 from neocloud.catalog import load_catalog
 from neocloud.engines import EmulatedEngines, Endpoint, EngineMetrics, scrape
-from neocloud.gateway import Fleet, Gateway, Meter, fleet_of_plan, rules_of_cloud
+from neocloud.gateway import Callers, Fleet, Gateway, Meter, fleet_of_plan, rules_of_cloud
 from neocloud.ledger import KeyRing, Ledger, Reader, Status, UsageEvent, given_key
 from neocloud.planner import Plan, read_plan
+from neocloud.quotas import Quotas
 from neocloud.spec import load_cloud
 from neocloud.wire import Address, Client, Pool, serve
 
@@ -42,10 +43,21 @@ class Scrapes:
     def __init__(self) -> None:
         self.of: dict[str, list[EngineMetrics]] = {}
 
-    async def __call__(self, pool: Pool, endpoint: Endpoint, *, timeout_s: float) -> EngineMetrics:
-        found = await scrape(pool, endpoint, timeout_s=timeout_s)
+    def reader(self, endpoint: Endpoint) -> Reading:
+        return Reading(self, endpoint)
+
+
+class Reading:
+    """Reads one replica and keeps what it read."""
+
+    def __init__(self, scrapes: Scrapes, endpoint: Endpoint) -> None:
+        self.found = scrapes.of.setdefault(endpoint.replica, [])
+        self.endpoint = endpoint
+
+    async def read(self, pool: Pool, *, timeout_s: float) -> EngineMetrics:
+        found = await scrape(pool, self.endpoint, timeout_s=timeout_s)
         assert found is not None
-        self.of.setdefault(endpoint.replica, []).append(found)
+        self.found.append(found)
         return found
 
 
@@ -88,7 +100,9 @@ async def up(folder: Path) -> AsyncIterator[Cloud]:
     deliver = asyncio.get_running_loop().call_soon_threadsafe
     ledger = Ledger(path, worker=0, now_ns=time.time_ns(), deliver=deliver)
     fleet = fleet_of_plan(plan, {e.replica: e for e in engines.endpoints}, client)
-    gateway = Gateway(rules, fleet, ledger, KeyRing((given_key(KEY, "acme"),)))
+    callers = Callers(rules, KeyRing((given_key(KEY, "acme"),)))
+    quotas = Quotas({})
+    gateway = Gateway(rules, fleet, ledger, quotas, callers)
     meter = Meter(fleet, ledger)
     await meter.start()
     metering = asyncio.create_task(meter.run())
@@ -166,7 +180,8 @@ async def hung_up(cloud: Cloud) -> None:
     await until(lambda: len(cloud.usage(Status.ABORTED)) == HUNG_UP)
     await until(lambda: all(state.in_flight == 0 for state in cloud.fleet.states))
     events = cloud.usage(Status.ABORTED)
-    assert all(event.estimated for event in events)
+    # The engine told its count with each token, so that no answer broken off is an estimate.
+    assert not any(event.estimated for event in events)
     for event in events:
         assert passed[event.request_id] <= event.output_tokens < LONG
     while True:  # an engine takes a cancelled request out after the step under way
@@ -214,7 +229,7 @@ def test_the_ledger_holds_what_the_engines_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scrapes = Scrapes()
-    monkeypatch.setattr("neocloud.gateway.meter.scrape", scrapes)
+    monkeypatch.setattr("neocloud.gateway.meter.MetricsReader", scrapes.reader)
     monkeypatch.setattr("neocloud.gateway.meter.PROBE_S", 0.05)
     monkeypatch.setattr("neocloud.gateway.meter.SPAN_S", 0.4)
 

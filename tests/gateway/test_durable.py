@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from neocloud.ledger import Status, committer
+from neocloud.ledger.writer import SegmentWriter
 
 from .scripted import DONE, answers, streams, token, waits
 from .world import Taker, World, ask, before, run, until
@@ -46,14 +47,14 @@ class Switch:
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Switch]:
     switch = Switch()
-    real = committer._commit
+    real = SegmentWriter.append
 
-    def commit(connection: sqlite3.Connection, batch: list[committer.Entry]) -> None:
+    def append(writer: SegmentWriter, frame: bytes) -> None:
         if switch.on:
-            raise sqlite3.OperationalError("disk full")
-        real(connection, batch)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(writer, frame)
 
-    monkeypatch.setattr(committer, "_commit", commit)
+    monkeypatch.setattr(SegmentWriter, "append", append)
     monkeypatch.setattr(committer, "_RETRY_S", (0.02,))
     yield switch
     switch.on = False

@@ -31,7 +31,7 @@ def test_a_key_is_asked_for_and_a_revoked_one_refused(tmp_path: Path) -> None:
         async with before(tmp_path, answers()) as world:
             store = KeyStore(world.path)
             text, key = store.create("acme", "one", 1)
-            world.gateway.keys = KeyRing(store.keys())
+            world.gateway.callers.keys = KeyRing(store.keys())
             for headers in ((), authorization("nc-x"), ((b"authorization", b"Basic x"),)):
                 answer = await world.post(ask(), headers)
                 assert answer.status == 401
@@ -39,11 +39,11 @@ def test_a_key_is_asked_for_and_a_revoked_one_refused(tmp_path: Path) -> None:
                 assert json.loads(answer.body)["error"]["type"] == "authentication_error"
             assert (await world.post(ask(), authorization(text))).status == 200
             store.revoke(key.key_id, 2)
-            world.gateway.keys = KeyRing(store.keys())
+            world.gateway.callers.keys = KeyRing(store.keys())
             assert (await world.post(ask(), authorization(text))).status == 401
             (event,) = world.usage()
             assert (event.key_id, event.tenant) == (key.key_id, "acme")
-            assert world.gateway.refused[401] == 4
+            assert world.gateway.traffic.refused[401] == 4
 
     run(test)
 
@@ -201,9 +201,11 @@ def test_an_engine_that_cannot_be_reached_is_replaced(tmp_path: Path) -> None:
             assert (await world.post(ask())).status == 200
             found = await world.event()
             assert (found.attempts, found.site, found.status) == (2, "far", Status.COMPLETED)
-            assert [state.healthy for state in world.fleet.states] == [False, True]
-            assert (await world.post(ask())).status == 200
-            assert [e.attempts for e in world.usage()] == [2, 1]
+            assert [state.breaker.failures for state in world.fleet.states] == [1, 0]
+            for _ in range(8):
+                assert (await world.post(ask())).status == 200
+            # After a few failures in a row it is let alone.
+            assert [e.attempts for e in world.usage()][-1] == 1
 
     run(test)
 

@@ -14,9 +14,18 @@ from pathlib import Path
 import uvloop
 
 from neocloud.engines import Endpoint
-from neocloud.gateway import Fleet, Gateway, ModelRule, Rules, TenantRule, fleet_of_endpoints
+from neocloud.gateway import (
+    Callers,
+    Fleet,
+    Gateway,
+    ModelRule,
+    Rules,
+    TenantRule,
+    fleet_of_endpoints,
+)
 from neocloud.gateway.answers import refusal
 from neocloud.ledger import KeyRing, Ledger, Reader, UsageEvent, given_key
+from neocloud.quotas import Quotas
 from neocloud.wire import (
     Address,
     Call,
@@ -192,12 +201,12 @@ async def before(
     fleet = fleet_of_endpoints(endpoints, client)
     for state in fleet.states:
         state.model = "m"
-    gateway = Gateway(
-        rules or rules_with(),
-        Fleet(fleet.backends),
-        ledger,
-        KeyRing((given_key(KEY, "acme"),)),
-    )
+    fleet = Fleet(fleet.backends)
+    rules = rules or rules_with()
+    quotas = Quotas({name: rule.limit for name, rule in rules.tenants.items() if rule.limit})
+    await quotas.start()
+    callers = Callers(rules, KeyRing((given_key(KEY, "acme"),)))
+    gateway = Gateway(rules, fleet, ledger, quotas, callers)
     server = await serve(gateway.handle, "127.0.0.1", 0, limits, refusal)
     try:
         pool = client.pool(Address(*server.address))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from http import HTTPStatus
 
 import msgspec
 
-from neocloud.wire import Header, Headers, Lines, header_lines
+from neocloud.wire import NO_LINES, Headers, Lines, header_lines
 
 JSON = header_lines(((b"content-type", b"application/json"),))
 TEXT = header_lines(((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
@@ -40,7 +39,7 @@ class ApiError(Exception):
     Attributes:
         status: HTTP status.
         code: short word for programs.
-        headers: fields beside those that every refusal has.
+        lines: header fields beside those that every refusal has.
         retry_after_s: when it makes sense to come again; None if unknown.
     """
 
@@ -50,13 +49,13 @@ class ApiError(Exception):
         message: str,
         code: str,
         *,
-        headers: tuple[Header, ...] = (),
+        lines: Lines = NO_LINES,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
-        self.headers = headers
+        self.lines = lines
         self.retry_after_s = retry_after_s
 
 
@@ -104,9 +103,3 @@ def refusal(status: int, reason: str) -> tuple[Headers, bytes]:
 def with_request_id(lines: Lines, request_id: bytes) -> Lines:
     """Header fields and the request's id, by which its usage event is found."""
     return Lines(b"%bx-request-id: %b\r\n" % (lines, request_id))
-
-
-def model_list(names: Iterable[str]) -> bytes:
-    """The answer to GET /v1/models."""
-    data = [{"id": n, "object": "model", "created": 0, "owned_by": "neocloud"} for n in names]
-    return msgspec.json.encode({"object": "list", "data": data})

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from neocloud.engines import Endpoint
+from neocloud.gateway.apis import APIS
+from neocloud.gateway.apis.api import Dialect
 from neocloud.planner import Placement, Plan
-from neocloud.routing import Group, ReplicaState
-from neocloud.wire import Client, Pool
+from neocloud.routing import Group, ReplicaState, SiteNow
+from neocloud.wire import Client, Header, Lines, Pool, header_lines
+
+if TYPE_CHECKING:
+    from neocloud.gateway.flight import Flight
+
+
+MAX_OVERLOAD = 1.5
+"""Requests inside a replica over those planned at the most, for normal priority: beyond it tokens
+come too slowly, and waiting before it is fairer than inside. Assumption."""
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,18 +32,32 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     placement: Placement
 
 
+class Way(msgspec.Struct, frozen=True):
+    """How a replica is asked in one API: the dialect, and the request's head but for its length."""
+
+    dialect: Dialect
+    head: Lines
+
+
 class Backend:
     """One replica: its engine's address, its connections, its state for the router.
 
     Attributes:
         endpoint: where it answers.
         pool: connections to it.
-        state: what the router knows of it; the same object stands in `Fleet.states`.
+        state: what the router knows of it.
         holding: what it holds; None where nothing is known of the machine.
+        ways: how it is asked, by the client's API; an API that it cannot serve is missing.
         answered: requests that it took since the last metering.
+        unanswered: requests that it has and has not begun to answer.
+        drained: True while the operator keeps requests off it.
+        token_s: seconds an output token takes at the planned load; 0 where unknown.
     """
 
-    __slots__ = ("answered", "endpoint", "holding", "path", "pool", "state")
+    __slots__ = (
+        "answered", "drained", "endpoint", "holding", "pool", "state", "token_s",
+        "unanswered", "ways",
+    )  # fmt: skip
 
     def __init__(
         self, endpoint: Endpoint, pool: Pool, state: ReplicaState, holding: Holding | None
@@ -41,8 +66,19 @@ class Backend:
         self.pool = pool
         self.state = state
         self.holding = holding
-        self.path = endpoint.prefix + b"/v1/chat/completions"
         self.answered = 0
+        self.drained = False
+        self.unanswered: set[Flight] = set()
+        self.token_s = 0.0 if holding is None else holding.placement.curve[-1].tpot_ms / 1e3
+        fields: tuple[Header, ...] = ((b"content-type", b"application/json"),)
+        if endpoint.authorization:
+            fields = (*fields, (b"authorization", endpoint.authorization))
+        lines = header_lines(fields)
+        self.ways = {
+            api.name: Way(dialect, pool.prepared(b"POST", endpoint.prefix + dialect.path, lines))
+            for api in APIS
+            if (dialect := api.toward(endpoint.speaks)) is not None
+        }
 
     @property
     def accelerator(self) -> str:
@@ -50,24 +86,58 @@ class Backend:
         return self.holding.accelerator if self.holding is not None else ""
 
 
-class Fleet:
-    """All replicas. `states[i]` belongs to `backends[i]`."""
+class Serving:
+    """The replicas that serve one model in one API. `backends[i]` belongs to `group.states[i]`."""
 
-    def __init__(self, backends: Iterable[Backend]) -> None:
+    __slots__ = ("backends", "group", "several")
+
+    def __init__(self, backends: tuple[Backend, ...], group: Group) -> None:
+        self.backends = backends
+        self.group = group
+        self.several = len(backends) > 1
+
+
+class Fleet:
+    """All replicas. `states[i]` belongs to `backends[i]`.
+
+    Args:
+        backends: the replicas.
+        sites: what power is like now, by site; whoever knows updates it in place.
+        carbon_price_per_tonne: what a tonne of CO2 counts, in the currency of costs.
+    """
+
+    def __init__(
+        self,
+        backends: Iterable[Backend],
+        sites: dict[str, SiteNow] | None = None,
+        carbon_price_per_tonne: float = 0.0,
+    ) -> None:
         self.backends = tuple(backends)
         self.states = [backend.state for backend in self.backends]
-        by_model: dict[str, list[Backend]] = {}
+        self.sites: dict[str, SiteNow] = {} if sites is None else sites
+        found: dict[tuple[str, str], list[Backend]] = {}
         for backend in self.backends:
-            by_model.setdefault(backend.state.model, []).append(backend)
-        self._of_model = {
-            model: (tuple(group), Group(model, [backend.state for backend in group]))
-            for model, group in by_model.items()
-        }
+            for api in backend.ways:
+                found.setdefault((backend.state.model, api), []).append(backend)
+        made: dict[tuple[str, ...], Serving] = {}
+        self._serving: dict[tuple[str, str], Serving] = {}
+        for (model, api), backends_of in found.items():
+            key = (model, *(backend.state.replica for backend in backends_of))
+            if key not in made:
+                states = [backend.state for backend in backends_of]
+                group = Group(model, states, self.sites, carbon_price_per_tonne)
+                made[key] = Serving(tuple(backends_of), group)
+            self._serving[model, api] = made[key]
+        self._groups = tuple(serving.group for serving in made.values())
 
-    def of_model(self, model: str) -> tuple[tuple[Backend, ...], Group]:
-        """Replicas of a model, and their states in the same order."""
-        found = self._of_model.get(model)
-        return found if found is not None else ((), Group(model, ()))
+    def serving(self, model: str, api: str) -> Serving | None:
+        """Replicas of a model that can be asked in an API; None if there are none."""
+        return self._serving.get((model, api))
+
+    def changed(self) -> None:
+        """The health of a replica changed: the next choice must heed it."""
+        for group in self._groups:
+            group.changed()
 
 
 def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client) -> Fleet:
@@ -79,6 +149,7 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
         client: makes the connections.
     """
     lengths = {m.model: m.output_tokens_per_request for m in plan.models}
+    inputs = {m.model: m.input_tokens_per_request for m in plan.models}
     backends = []
     for placement in plan.placements:
         full, idle = placement.curve[-1], placement.curve[0]
@@ -94,7 +165,11 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
                 pool=placement.pool,
                 model=placement.model,
                 target_concurrency=max(1.0, full.requests_per_s * service_s),
+                max_occupancy=_room(placement, full.requests_per_s * service_s),
                 prefill_s=idle.ttft_ms / 1e3,
+                mean_prompt_tokens=inputs[placement.model],
+                prefill_tokens_per_s=inputs[placement.model] / max(idle.ttft_ms / 1e3, 1e-9),
+                kwh=full.watts * placement.pue / max(full.requests_per_s, 1e-9) / 3.6e6,
                 service_s=service_s,
                 cost=placement.cost_per_hour.total / max(requests_per_s * 3600.0, 1e-9),
             )
@@ -106,6 +181,12 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
             )
             backends.append(Backend(endpoint, client.pool(endpoint.address), state, holding))
     return Fleet(backends)
+
+
+def _room(placement: Placement, planned: float) -> float:
+    """Requests that a replica may have inside, over those planned: the rest waits before it."""
+    most = placement.configuration.max_batch * placement.workers
+    return max(1.0, min(MAX_OVERLOAD, most / max(1.0, planned)))
 
 
 def fleet_of_endpoints(endpoints: Iterable[Endpoint], client: Client) -> Fleet:

@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from neocloud.gateway.answers import JSON, error_body, with_request_id
-from neocloud.gateway.chat import ChatRequest, upstream_body
-from neocloud.gateway.fleet import Backend
-from neocloud.gateway.sse import EventStream, Usage, usage_of_body
-from neocloud.ledger import BYTES_PER_TOKEN, Admission, Status, UsageEvent
-from neocloud.routing import Choice, NoReplica, RouteRequest, choose
+from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage, Wanted
+from neocloud.gateway.entry import Entry
+from neocloud.gateway.fleet import Backend, Serving
+from neocloud.gateway.ticket import Ticket
+from neocloud.gateway.tokens import Count, count_of
+from neocloud.ledger import AttemptEvent, Status
 from neocloud.wire import (
     Call,
-    Exchange,
     Lines,
     ResponseHead,
     UpstreamError,
@@ -30,8 +28,11 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 3
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _HELD_BYTES = 256 * 1024
-_TRY_ELSEWHERE = frozenset({429, 500, 502, 503, 504})
-"""An engine that drains answers 500 (vLLM), a full one 503: another replica may still serve."""
+_TRY_ELSEWHERE = frozenset({401, 403, 404, 405, 408, 429, 500, 502, 503, 504})
+"""An engine that drains answers 500 (vLLM), a full one 503; one that knows neither the model nor
+our key is set up wrongly. Another replica may still serve."""
+_FULL = frozenset({429, 503})
+_MISCONFIGURED = frozenset({401, 403, 404, 405})
 _EVENTS = header_lines(((b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")))
 _EMULATED = b"x-neocloud-emulated: true\r\n"
 
@@ -44,57 +45,68 @@ class Flight:
     """
 
     __slots__ = (
-        "_admission", "_admitted_durable", "_attempts", "_backend", "_body", "_call", "_exchange",
-        "_first_token_ns", "_gateway", "_head", "_head_sent", "_held", "_pieces", "_request",
-        "_route", "_settled", "_size", "_stream", "_tried",
+        "_admitted_durable", "_api", "_asked", "_attempts", "_backend", "_body",
+        "_call", "_exchange", "_first_token_ns", "_gateway", "_head", "_head_sent",
+        "_held", "_held_bytes", "_pieces", "_sent_s", "_serving", "_settled", "_size", "_slot",
+        "_stream", "_ticket", "_tried",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        exchange: Exchange,
-        request: ChatRequest,
-        admission: Admission,
-        route: RouteRequest,
-    ) -> None:
+    def __init__(self, gateway: Gateway, entry: Entry, ticket: Ticket, serving: Serving) -> None:
         self._gateway = gateway
-        self._exchange = exchange
-        self._request = request
-        self._admission = admission
-        self._route = route
-        self._body = exchange.body
+        self._exchange = entry.exchange
+        self._api = entry.api
+        self._asked = entry.asked
+        self._ticket = ticket
+        self._serving = serving
+        self._body = entry.exchange.body
         self._backend: Backend | None = None
         self._call: Call | None = None
         self._head: ResponseHead | None = None
-        self._stream: EventStream | None = None
+        self._stream: AnswerStream | None = None
         self._pieces: list[bytes] = []
         self._size = 0
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._head_sent = False
         self._admitted_durable = False
         self._settled = False
         self._first_token_ns = 0
         self._attempts = 0
-        self._tried: set[str] = set()
+        self._sent_s = 0.0
+        self._slot = -1
+        self._tried: frozenset[str] = frozenset()
 
-    def begin(self, choice: Choice) -> None:
-        """Admit and send to the first replica."""
-        exchange = self._exchange
-        exchange.on_disconnect(self._client_gone)
-        self._gateway.ledger.admit(self._admission, self._admission_durable)
-        self._send(choice)
+    def begin(self, backend: Backend) -> None:
+        """Admit and send to the first replica.
+
+        Raises:
+            ApiError: the request cannot be put to this engine; it was not admitted.
+        """
+        body = self._request_for(backend)
+        self._exchange.on_disconnect(self._client_gone)
+        self._gateway.ledger.admit(self._ticket.admission, self._admission_durable)
+        if self._asked.stream:
+            self._slot = self._gateway.ledger.progress.take(self._ticket.request_id)
+        self._send(backend, body)
 
     # wire.Receiver
 
     def on_head(self, head: ResponseHead) -> None:
         """The engine has begun to answer."""
         self._head = head
-        kind = head.headers.get(b"content-type", b"")
-        if head.status == 200 and self._request.stream and kind.startswith(b"text/event-stream"):
-            self._stream = EventStream(hide_usage=not self._request.wants_usage)
-            call = self._call
-            assert call is not None
-            self._exchange.on_back_pressure(call.pause, call.resume)
+        backend = self._backend
+        assert backend is not None, "an answer comes from a replica"
+        backend.unanswered.discard(self)
+        if head.status < 500 and head.status != 429:
+            self._serving.group.answered(backend.state, self._sent_s, time.monotonic())
+        if head.status == 200 and self._asked.stream:
+            kind = head.headers.get(b"content-type", b"")
+            if kind.startswith(b"text/event-stream"):
+                way = backend.ways[self._api.name]
+                self._stream = way.dialect.stream(self._asked)
+                call = self._call
+                assert call is not None
+                self._exchange.on_back_pressure(call.pause, call.resume)
 
     def on_data(self, data: bytes) -> None:
         """Some of the answer has come."""
@@ -107,87 +119,168 @@ class Flight:
                 self._fail(502, "the engine's answer is too large", "answer_too_large")
             return
         out = stream.feed(data)
-        if not self._first_token_ns and stream.content_seen:
-            self._first_token_ns = time.time_ns()
-        if stream.oversized:
+        if stream.content_seen:
+            if not self._first_token_ns:
+                self._first_token_ns = time.time_ns()
+            usage = stream.usage
+            if usage is None:
+                ticket = self._ticket
+                self._gateway.ledger.progress.tell(
+                    self._slot, ticket.estimated_input, 0, stream.content_events, False
+                )
+            else:
+                self._gateway.ledger.progress.tell(
+                    self._slot, usage.input_tokens, usage.cached_tokens, usage.output_tokens, True
+                )
+        if out:
+            self._pass(out)
+        elif stream.oversized:
             self._drop_call()
             self._fail(502, "the engine's event is too large", "answer_too_large")
-        elif out:
-            self._pass(out)
 
     def on_end(self) -> None:
         """The engine's answer is whole."""
-        self._leave()
-        head = self._head
+        head, backend = self._head, self._backend
         assert head is not None, "an answer has a head"
+        assert backend is not None, "an answer comes from a replica"
         if self._stream is not None:
             rest = self._stream.rest()
             if rest:
                 self._pass(rest)
+            self._leave(broken=self._stream.failed or not self._stream.complete)
             self._end_stream(self._stream)
             return
-        body = b"".join(self._pieces)
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         if head.status != 200:
-            if head.status in _TRY_ELSEWHERE and self._again():
-                return
-            self._settle(Status.FAILED, None, lambda: self._respond(head.status, body))
+            self._refused(head.status, body, backend)
             return
-        usage = usage_of_body(body)
-        now = time.time_ns()
-        self._first_token_ns = now
-        self._settle(Status.COMPLETED, usage, lambda: self._respond(200, body), now)
+        self._leave(broken=False)
+        dialect = backend.ways[self._api.name].dialect
+        try:
+            answer, usage = dialect.whole(body, self._asked)
+        except ApiError as error:
+            self._fail(error.status, str(error), error.code)
+            return
+        self._first_token_ns = now = time.time_ns()
+        self._settle(Status.COMPLETED, usage, lambda: self._respond(200, answer), now)
 
     def on_error(self, error: UpstreamError) -> None:
         """The engine gave no whole answer."""
-        self._leave()
-        backend = self._backend
-        assert backend is not None, "an error comes from a replica"
-        if error.fault in (UpstreamFault.CONNECT, UpstreamFault.TIMEOUT):
-            backend.state.healthy = False  # until the next probe finds it well
-            self._gateway.fleet.of_model(self._request.model)[1].changed()
+        self._leave(broken=True)
+        self._gateway.attempt_failed(self._attempt(error.fault.value))
         if not self._head_sent and not self._held and self._again():
             return
-        self._fail(502, "the engine broke off", "engine_failed")
+        late = error.fault is UpstreamFault.TIMEOUT
+        self._fail(
+            504 if late else 502,
+            "the engine did not answer in time" if late else "the engine broke off",
+            "engine_timeout" if late else "engine_failed",
+        )
+
+    # for the gateway
+
+    def give_up(self) -> None:
+        """The replica is gone and has not begun to answer: ask another."""
+        if self._settled or self._call is None:
+            return
+        self._drop_call(broken=True)
+        self._gateway.attempt_failed(self._attempt("replica_down"))
+        if not self._again():
+            self._fail(504, "the engine did not answer in time", "engine_timeout")
 
     # own
 
-    def _send(self, choice: Choice) -> None:
-        backends, _ = self._gateway.fleet.of_model(self._request.model)
-        backend = self._backend = backends[choice.index]
+    def _request_for(self, backend: Backend) -> bytes:
+        endpoint = backend.endpoint
+        rule = self._ticket.rule
+        return backend.ways[self._api.name].dialect.request(
+            self._body,
+            self._asked,
+            Wanted(
+                model=endpoint.model,
+                limit=rule.max_output_tokens,
+                continuous=endpoint.continuous,
+                salt_field=endpoint.salt_field,
+                salt=self._ticket.salt,
+            ),
+        )
+
+    def _send(self, backend: Backend, body: bytes) -> None:
+        self._backend = backend
         self._attempts += 1
-        self._tried.add(choice.replica)
         self._head = None
         self._stream = None  # one that broke off before its first whole event leaves nothing
         self._pieces = []
         self._size = 0
-        backend.state.in_flight += 1
         backend.answered += 1
-        headers = self._gateway.upstream_headers(backend)
-        limit = self._gateway.rules.models[self._request.model].max_output_tokens
-        body = upstream_body(self._body, self._request, backend.endpoint.model, limit)
-        self._call = backend.pool.request(b"POST", backend.path, self, headers, body)
+        backend.unanswered.add(self)
+        self._sent_s = time.monotonic()
+        self._serving.group.enter(backend.state, self._sent_s, self._ticket.route.prompt_tokens)
+        self._call = backend.pool.send(backend.ways[self._api.name].head, body, self)
 
     def _again(self) -> bool:
         """Try another replica, if one is left and the client still waits."""
+        backend = self._backend
+        assert backend is not None, "a second try follows a first"
         if self._exchange.closed or self._settled or self._attempts >= MAX_ATTEMPTS:
             return False
-        _, group = self._gateway.fleet.of_model(self._request.model)
-        rest = msgspec.structs.replace(self._route, excluded=frozenset(self._tried))
-        choice = choose(group, rest, time.monotonic())
-        if isinstance(choice, NoReplica):
+        self._tried = self._tried | {backend.state.replica}
+        choice = self._gateway.choose_again(self._serving, self._ticket, self._tried)
+        if choice is None:
             return False
-        self._send(choice)
+        following = self._serving.backends[choice.index]
+        try:
+            body = self._request_for(following)
+        except ApiError:
+            return False
+        self._gateway.ledger.readmit(self._ticket.moved(following))
+        self._send(following, body)
         return True
 
-    def _leave(self) -> None:
-        """The replica is done with this request."""
-        if self._call is not None and self._backend is not None:
-            self._call = None
-            self._backend.state.in_flight -= 1
+    def _refused(self, status: int, body: bytes, backend: Backend) -> None:
+        """The engine answered with an error."""
+        full = status in _FULL
+        self._leave(broken=status >= 500 and not full, full=full)
+        if status in _TRY_ELSEWHERE or status < 400:
+            self._gateway.attempt_failed(self._attempt(f"status_{status}"))
+            if self._again():
+                return
+            if status in _MISCONFIGURED or status < 400:
+                self._fail(502, "the engine does not take this request", "engine_refused")
+                return
+        words = backend.ways[self._api.name].dialect.refusal(status, body)
+        self._settle(Status.FAILED, None, lambda: self._respond(status, words))
 
-    def _drop_call(self) -> None:
+    def _attempt(self, fault: str) -> AttemptEvent:
+        backend = self._backend
+        assert backend is not None
+        return AttemptEvent(
+            request_id=self._ticket.request_id,
+            number=self._attempts,
+            replica=backend.state.replica,
+            fault=fault,
+            started_ns=time.time_ns() - int((time.monotonic() - self._sent_s) * 1e9),
+            ended_ns=time.time_ns(),
+        )
+
+    def _leave(self, *, broken: bool, full: bool = False) -> None:
+        """The replica is done with this request."""
+        backend = self._backend
+        if self._call is None or backend is None:
+            return
+        self._call = None
+        backend.unanswered.discard(self)
+        group, state = self._serving.group, backend.state
+        if broken:
+            group.failed(state, self._sent_s, time.monotonic())
+        elif full:
+            group.full(state, self._sent_s, time.monotonic())
+        group.leave(state, self._sent_s, self._ticket.route.prompt_tokens)
+        self._gateway.left(self._serving)
+
+    def _drop_call(self, *, broken: bool = False) -> None:
         call = self._call
-        self._leave()
+        self._leave(broken=broken)
         if call is not None:
             call.abort()
 
@@ -203,16 +296,16 @@ class Flight:
         held, self._held = self._held, []
         if held:
             self._pass(b"".join(held))
-            if self._size > _HELD_BYTES and self._call is not None:
+            if self._held_bytes > _HELD_BYTES and self._call is not None:
                 self._call.resume()
 
     def _pass(self, data: bytes) -> None:
         if not self._admitted_durable:
             if not self._held:
-                self._gateway.ledger.hurry(self._admission.request_id)
+                self._gateway.ledger.hurry(self._ticket.request_id)
             self._held.append(data)
-            self._size += len(data)
-            if self._size > _HELD_BYTES and self._call is not None:
+            self._held_bytes += len(data)
+            if self._held_bytes > _HELD_BYTES and self._call is not None:
                 self._call.pause()  # the ledger is slow; what is held stays bounded
             return
         if not self._head_sent:
@@ -224,14 +317,20 @@ class Flight:
         self._exchange.start(200, self._headers(_EVENTS))
 
     def _headers(self, lines: Lines) -> Lines:
+        ticket = self._ticket
+        if ticket.lines:
+            lines = Lines(lines + ticket.lines)
         if self._backend is not None and self._backend.endpoint.emulated:
             lines = Lines(lines + _EMULATED)
-        return with_request_id(lines, self._admission.request_id.encode())
+        return with_request_id(lines, ticket.request_id.encode())
 
-    def _end_stream(self, stream: EventStream) -> None:
+    def _end_stream(self, stream: AnswerStream) -> None:
         if stream.complete:
             self._settle(Status.COMPLETED, stream.usage, self._finish)
-        elif stream.failed:  # the client gets the engine's own words, and a clean end of the body
+            return
+        fault = "error_in_stream" if stream.failed else "broke_off"
+        self._gateway.attempt_failed(self._attempt(fault))
+        if stream.failed:  # the client gets the engine's own words, and a clean end of the body
             self._settle(Status.FAILED, stream.usage, self._finish)
         else:
             self._settle(Status.FAILED, stream.usage, self._exchange.abort)
@@ -245,7 +344,10 @@ class Flight:
         self._exchange.finish(self._stream.held)
 
     def _respond(self, status: int, body: bytes) -> None:
-        self._exchange.respond(status, self._headers(JSON), body)
+        lines = JSON
+        if status >= 400:
+            lines = self._gateway.refusal_lines(status)
+        self._exchange.respond(status, self._headers(lines), body)
 
     def _fail(self, status: int, message: str, code: str) -> None:
         if self._settled:
@@ -254,7 +356,10 @@ class Flight:
         if self._head_sent or self._held:
             self._settle(Status.FAILED, usage, self._exchange.abort)
         else:
-            body = error_body(status, message, code)
+            body = error_body(
+                status, message, code,
+                anthropic=self._api.anthropic, request_id=self._ticket.request_id,
+            )  # fmt: skip
             self._settle(Status.FAILED, usage, lambda: self._respond(status, body))
 
     def _settle(
@@ -264,46 +369,25 @@ class Flight:
         if self._settled:
             return
         self._settled = True
-        admission, backend, stream = self._admission, self._backend, self._stream
-        state = backend.state if backend is not None else None
-        if usage is not None:
-            tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
-        else:
-            tokens = self._estimate(status, stream)
-        event = UsageEvent(
-            request_id=admission.request_id,
-            tenant=admission.tenant,
-            key_id=admission.key_id,
-            model=admission.model,
-            site=state.site if state is not None else "",
-            pool=state.pool if state is not None else "",
-            replica=state.replica if state is not None else "",
-            accelerator=backend.accelerator if backend is not None else "",
-            engine=backend.endpoint.kind if backend is not None else "",
-            user_metro=admission.user_metro,
-            input_tokens=tokens[0],
-            cached_tokens=tokens[1],
-            output_tokens=tokens[2],
-            admitted_ns=admission.admitted_ns,
-            first_token_ns=self._first_token_ns,
-            finished_ns=now_ns or time.time_ns(),
-            status=status,
-            attempts=self._attempts,
-            streamed=bool(self._request.stream),
-            estimated=usage is None and any(tokens),
-            emulated=backend is not None and backend.endpoint.emulated,
-            price_version=admission.price_version,
+        now_ns = now_ns or time.time_ns()
+        stream, backend = self._stream, self._backend
+        ticket = self._ticket
+        tokens = (
+            Count(usage, estimated=False)
+            if usage is not None
+            else count_of(status, stream, ticket, backend, now_ns)
         )
-        self._gateway.settle(event, then)
-
-    def _estimate(self, status: Status, stream: EventStream | None) -> tuple[int, int, int]:
-        """Tokens where the engine told none: what it surely did, and never more than allowed."""
-        if status is Status.FAILED and (stream is None or not stream.content_seen):
-            return 0, 0, 0
-        prompt = -(-self._admission.prompt_bytes // BYTES_PER_TOKEN)
-        events = stream.content_events if stream is not None else 0
-        limit = self._admission.max_output_tokens
-        return prompt, 0, min(events, limit) if limit else events
+        event = ticket.event(
+            tokens,
+            status=status,
+            first_token_ns=self._first_token_ns,
+            finished_ns=now_ns,
+            attempts=self._attempts,
+        )
+        if self._slot >= 0:
+            self._gateway.ledger.progress.free(self._slot)
+            self._slot = -1
+        self._gateway.settle(event, ticket, then)
 
 
 def _nothing() -> None:

@@ -1,26 +1,51 @@
-"""The front door: who calls, whether they may, and one flight for each request let in."""
+"""The front door: which page or API is called, and one flight for each request let in."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import random
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
-from neocloud.gateway.answers import JSON, TEXT, ApiError, model_list
-from neocloud.gateway.chat import parse_chat
-from neocloud.gateway.fleet import Backend, Fleet
+import msgspec
+
+from neocloud.gateway.answers import JSON, TEXT, ApiError, error_body, with_request_id
+from neocloud.gateway.apis import APIS, Api
+from neocloud.gateway.apis.media import media_of
+from neocloud.gateway.callers import EXPLAIN_HEADER, Callers
+from neocloud.gateway.entry import Entry
+from neocloud.gateway.fleet import Fleet, Serving
 from neocloud.gateway.flight import Flight
+from neocloud.gateway.limits import limit_lines, output_bound, refused
+from neocloud.gateway.models import model_card, model_list
 from neocloud.gateway.page import metrics_page
-from neocloud.gateway.rules import Rules, TenantRule
-from neocloud.ledger import Admission, ApiKey, KeyRing, Ledger, UsageEvent
-from neocloud.routing import NoReplica, RouteRequest, choose
+from neocloud.gateway.rules import Rules
+from neocloud.gateway.shares import HourShares
+from neocloud.gateway.ticket import Ticket
+from neocloud.gateway.traffic import Traffic
+from neocloud.gateway.waiting import Waiting
+from neocloud.ledger import BYTES_PER_TOKEN, Admission, AttemptEvent, Ledger, Status, UsageEvent
+from neocloud.quotas import Hold, NeedsLease, Quotas, Refusal
+from neocloud.routing import (
+    Choice,
+    NoReplica,
+    RetryBudget,
+    RouteRequest,
+    choose,
+    explain,
+    prefix_hashes,
+)
 from neocloud.units import new_request_id
-from neocloud.wire import Exchange, Header, Lines, header_lines
+from neocloud.wire import NO_LINES, Exchange, Lines, header_lines
 
-METRO_HEADER = b"x-neocloud-metro"
-_MAX_METROS = 4096
+log = logging.getLogger(__name__)
+
+_MAX_EXPLAIN = 16_384
+BILLED = frozenset({Status.COMPLETED, Status.ABORTED})
+"""Statuses that a tenant's budget pays for."""
 
 
 class Gateway:
@@ -30,64 +55,103 @@ class Gateway:
         rules: what the cloud file says.
         fleet: the replicas.
         ledger: where usage goes.
-        keys: who may call; replaced when the key file changes.
+        quotas: what tenants may still use.
+        callers: who may call.
+        shares: where the plan sends requests at this hour.
         draining: True once it shuts down.
     """
 
-    def __init__(self, rules: Rules, fleet: Fleet, ledger: Ledger, keys: KeyRing) -> None:
+    def __init__(
+        self, rules: Rules, fleet: Fleet, ledger: Ledger, quotas: Quotas, callers: Callers
+    ) -> None:
         self.rules = rules
         self.fleet = fleet
         self.ledger = ledger
-        self.keys = keys
+        self.quotas = quotas
+        self.callers = callers
         self.draining = False
-        self.requests: Counter[tuple[str, str, str]] = Counter()
-        self.tokens: Counter[tuple[str, str, str]] = Counter()
-        self.refused: Counter[int] = Counter()
+        self.shares: HourShares = {}
+        self.waiting = Waiting(self)
+        self.retries = RetryBudget(time.monotonic())
+        self.traffic = Traffic()
         # Request ids must not collide; they are no secret, and the system's entropy is slow.
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
-        self._round_trips: dict[str, dict[str, float]] = {}
-        self._headers: dict[str, Lines] = {}
-        self._routes: dict[tuple[str, str], Callable[[Exchange], None]] = {
-            ("POST", "/v1/chat/completions"): self._chat,
-            ("GET", "/v1/models"): self._models,
-            ("GET", "/healthz"): self._health,
-            ("GET", "/readyz"): self._ready,
-            ("GET", "/metrics"): self._metrics,
+        self._pending: set[asyncio.Task[None]] = set()
+        self._apis = {api.path: api for api in APIS}
+        self._pages: dict[str, Callable[[Exchange], None]] = {
+            "/v1/models": self._models,
+            "/healthz": self._health,
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
         }
 
     def handle(self, exchange: Exchange) -> None:
         """Take one request."""
-        route = self._routes.get((exchange.method, exchange.path))
+        api = self._apis.get(exchange.path)
         try:
-            if route is None:
-                raise self._no_route(exchange)
-            route(exchange)
+            if api is None:
+                self._page(exchange)
+            else:
+                self._serve(exchange, api)
         except ApiError as error:
-            self.refused[error.status] += 1
-            headers: tuple[Header, ...] = ((b"content-type", b"application/json"),)
-            if error.status == 401:
-                headers = (*headers, (b"www-authenticate", b"Bearer"))
-            elif error.status == 503:
-                headers = (*headers, (b"retry-after", b"1"))
-            exchange.respond(error.status, headers, error.body())
+            self.refuse(exchange, error, anthropic=api is not None and api.anthropic)
 
-    def settle(self, event: UsageEvent, then: Callable[[], None]) -> None:
-        """Count a usage event and write it."""
-        self.requests[event.model, event.tenant, event.status] += 1
-        self.tokens[event.model, event.tenant, "input"] += event.input_tokens
-        self.tokens[event.model, event.tenant, "cached_input"] += event.cached_tokens
-        self.tokens[event.model, event.tenant, "output"] += event.output_tokens
+    def refuse(self, exchange: Exchange, error: ApiError, *, anthropic: bool) -> None:
+        """Answer a request that was not admitted."""
+        self.traffic.refused[error.status] += 1
+        request_id = new_request_id(time.time_ns(), self._chance.getrandbits(74))
+        lines = Lines(self.refusal_lines(error.status, error.retry_after_s))
+        if error.lines:
+            lines = Lines(lines + error.lines)
+        body = error_body(
+            error.status, str(error), error.code, anthropic=anthropic, request_id=request_id
+        )
+        exchange.respond(error.status, with_request_id(lines, request_id.encode()), body)
+
+    def refusal_lines(self, status: int, retry_after_s: float | None = None) -> Lines:
+        """Header fields of an error."""
+        if retry_after_s is None and status in (429, 503):
+            retry_after_s = 1.0
+        if retry_after_s is None or not math.isfinite(retry_after_s):
+            return JSON
+        return Lines(b"%bretry-after: %d\r\n" % (JSON, max(1, math.ceil(retry_after_s))))
+
+    # for flights
+
+    def settle(self, event: UsageEvent, ticket: Ticket, then: Callable[[], None]) -> None:
+        """Count a usage event, settle what was held for it, and write it."""
+        if ticket.hold is not None:
+            used = event.status in BILLED
+            tokens = event.input_tokens + event.output_tokens
+            money = ticket.rule.price.of(event) if used else 0
+            self.quotas.settle(ticket.hold, money, tokens if used else 0)
+        self.traffic.ended(event)
         self.ledger.settle(event, then)
 
-    def upstream_headers(self, backend: Backend) -> Lines:
-        """Header fields that a replica is sent; the client's own key never leaves the gateway."""
-        lines = self._headers.get(backend.state.replica)
-        if lines is None:
-            fields: tuple[Header, ...] = ((b"content-type", b"application/json"),)
-            if backend.endpoint.authorization:
-                fields = (*fields, (b"authorization", backend.endpoint.authorization))
-            lines = self._headers[backend.state.replica] = header_lines(fields)
-        return lines
+    def give_back(self, hold: Hold | None) -> None:
+        """What was held for a request that was not admitted after all."""
+        if hold is not None:
+            self.quotas.settle(hold, 0, 0)
+
+    def attempt_failed(self, attempt: AttemptEvent) -> None:
+        """A replica did not answer well."""
+        self.ledger.record_attempt(attempt)
+
+    def left(self, serving: Serving) -> None:
+        """A replica is done with a request: one that waits may have its place."""
+        if self.waiting:
+            self.waiting.wake(serving)
+
+    def choose_again(
+        self, serving: Serving, ticket: Ticket, tried: frozenset[str]
+    ) -> Choice | None:
+        """Another replica for a request whose first did not answer; None if there is none."""
+        now_s = time.monotonic()
+        if not self.retries.take(now_s):
+            return None
+        route = msgspec.structs.replace(ticket.route, excluded=tried)
+        choice = choose(serving.group, route, now_s)
+        return None if isinstance(choice, NoReplica) else choice
 
     @property
     def why_not_ready(self) -> str | None:
@@ -100,43 +164,172 @@ class Gateway:
             return "no replica is healthy"
         return None
 
-    # routes
+    # requests to models
 
-    def _chat(self, exchange: Exchange) -> None:
-        key, tenant = self._caller(exchange)
+    def _serve(self, exchange: Exchange, api: Api) -> None:
+        if exchange.method != "POST":
+            raise ApiError(405, "use POST here", "method_not_allowed")
+        caller = self.callers.find(exchange)
         if self.draining or self.ledger.failure is not None:
             raise ApiError(503, self.why_not_ready or "not ready", "not_ready")
-        request = parse_chat(exchange.body)
-        rule = self.rules.models.get(request.model)
-        if rule is None or not _may_use(tenant, request.model):
-            raise ApiError(404, f"there is no model {request.model}", "model_not_found")
-        metro, round_trips = self._where(exchange)
+        asked = api.read(exchange.body)
+        tenant = caller.tenant
+        rule = self.rules.models.get(asked.model)
+        if rule is None or not tenant.may_use(asked.model):
+            raise ApiError(404, f"there is no model {asked.model[:200]!r}", "model_not_found")
+        media = media_of(asked.prompt, self.rules.media_hosts)
+        entry = Entry(exchange, api, asked, caller, rule, media)
+        if tenant.limit is None:
+            self._route(entry)
+            return
+        inputs, outputs = entry.bounds()
+        money, tokens = rule.price.most(inputs, outputs), inputs + outputs
+        held = self.quotas.admit(caller.key.tenant, money, tokens, time.monotonic())
+        if isinstance(held, NeedsLease):
+            self._later(self._acquire(entry, money, tokens))
+        else:
+            self._with_hold(entry, held)
+
+    async def _acquire(self, entry: Entry, money: int, tokens: int) -> None:
+        """Ask other workers, or the store, for what this one lacks."""
+        try:
+            held = await self.quotas.acquire(entry.caller.key.tenant, money, tokens)
+            if entry.exchange.closed:
+                self.give_back(held if isinstance(held, Hold) else None)
+                return
+            self._with_hold(entry, held)
+        except ApiError as error:
+            self.refuse(entry.exchange, error, anthropic=entry.api.anthropic)
+
+    def _with_hold(self, entry: Entry, held: Hold | Refusal) -> None:
+        if isinstance(held, Refusal):
+            left = self.quotas.remaining(entry.caller.key.tenant, time.monotonic())
+            raise refused(held, limit_lines(left))
+        entry.hold = held
+        try:
+            self._route(entry)
+        except BaseException:
+            self.give_back(held)
+            raise
+
+    def _route(self, entry: Entry) -> None:
+        """Send it on, let it wait for a place, or refuse it."""
+        asked, caller, tenant = entry.asked, entry.caller, entry.caller.tenant
+        serving = self.fleet.serving(asked.model, entry.api.name)
+        if serving is None:
+            raise ApiError(
+                404,
+                f"no engine of {asked.model[:200]!r} can be asked by {entry.api.path}",
+                "api_not_served",
+            )
+        prompt = asked.prompt
+        entry.route = RouteRequest(
+            rtt_s_by_site=caller.round_trips,
+            allowed_sites=tenant.allowed_sites,
+            carbon_limit_g_per_kwh=tenant.carbon_limit_g_per_kwh,
+            ttft_budget_s=entry.rule.ttft_budget_s,
+            plan=self.shares.get((caller.metro, asked.model)) if self.shares else None,
+            priority=tenant.priority,
+            prefix=prefix_hashes(prompt, caller.salt_bytes) if serving.several else (),
+            draw=self._chance.getrandbits(32),
+            prompt_tokens=len(prompt) // BYTES_PER_TOKEN,
+        )
+        if self.waiting and self.waiting.any(serving):  # nobody passes those who wait
+            self.waiting.put(serving, entry)
+            self.waiting.wake(serving)
+            return
+        choice = choose(serving.group, entry.route, time.monotonic())
+        if isinstance(choice, Choice):
+            self.launch(serving, entry, choice)
+        elif choice.full:
+            self.waiting.put(serving, entry)
+        else:  # refused, not admitted: nothing was used
+            raise ApiError(503, choice.reason, "no_replica")
+
+    def launch(self, serving: Serving, entry: Entry, choice: Choice) -> None:
+        """Admit a request and send it to the replica that was chosen.
+
+        Raises:
+            ApiError: it cannot be put to that engine; it was not admitted.
+        """
+        asked, caller, rule, route = entry.asked, entry.caller, entry.rule, entry.route
+        assert route is not None, "a request is routed before it is sent"
+        backend = serving.backends[choice.index]
+        state, endpoint = backend.state, backend.endpoint
         now_ns = time.time_ns()
+        limited = asked.limit is not None or rule.max_output_tokens is not None
         admission = Admission(
             request_id=new_request_id(now_ns, self._chance.getrandbits(74)),
             admitted_ns=now_ns,
-            tenant=key.tenant,
-            key_id=key.key_id,
-            model=request.model,
-            user_metro=metro,
-            prompt_bytes=len(bytes(request.messages)),
-            max_output_tokens=request.limit or rule.max_output_tokens or 0,
+            tenant=caller.key.tenant,
+            key_id=caller.key.key_id,
+            model=asked.model,
+            user_metro=caller.metro,
+            prompt_bytes=len(asked.prompt) - entry.media.bytes,
+            max_output_tokens=output_bound(asked, rule, entry.api.name) if limited else 0,
             price_version=self.rules.price_version,
+            api=entry.api.name,
+            site=state.site,
+            pool=state.pool,
+            replica=state.replica,
+            accelerator=backend.accelerator,
+            engine=endpoint.kind,
+            streamed=asked.stream,
+            emulated=endpoint.emulated,
         )
-        route = RouteRequest(
-            rtt_s_by_site=round_trips,
-            allowed_sites=tenant.allowed_sites,
-            ttft_budget_s=rule.ttft_budget_s,
+        ticket = Ticket(
+            admission=admission,
+            rule=rule,
+            salt=caller.salt,
+            route=route,
+            hold=entry.hold,
+            lines=self._lines(serving, entry)
+            if entry.hold is not None or caller.explain
+            else NO_LINES,
         )
-        choice = choose(self.fleet.of_model(request.model)[1], route, time.monotonic())
-        if isinstance(choice, NoReplica):  # refused, not admitted: nothing was used
-            raise ApiError(503, choice.reason, "no_replica")
-        Flight(self, exchange, request, admission, route).begin(choice)
+        self.retries.request()
+        Flight(self, entry, ticket, serving).begin(backend)
+
+    def _lines(self, serving: Serving, entry: Entry) -> Lines:
+        """Header fields of an answer that not all answers have."""
+        lines = NO_LINES
+        now_s = time.monotonic()
+        if entry.hold is not None:
+            lines = limit_lines(self.quotas.remaining(entry.caller.key.tenant, now_s))
+        if entry.caller.explain and entry.route is not None:
+            told = msgspec.json.encode(explain(serving.group, entry.route, now_s))
+            lines = Lines(lines + header_lines(((EXPLAIN_HEADER, told[:_MAX_EXPLAIN]),)))
+        return lines
+
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    # pages
+
+    def _page(self, exchange: Exchange) -> None:
+        path = exchange.path
+        page = self._pages.get(path)
+        if page is None and path.startswith("/v1/models/"):
+            page = self._model
+        if page is None:
+            raise ApiError(404, f"there is nothing at {path[:200]}", "not_found")
+        if exchange.method not in ("GET", "HEAD"):
+            raise ApiError(405, "use GET here", "method_not_allowed")
+        page(exchange)
 
     def _models(self, exchange: Exchange) -> None:
-        _, tenant = self._caller(exchange)
-        names = [name for name in self.rules.models if _may_use(tenant, name)]
-        exchange.respond(200, JSON, model_list(names))
+        tenant = self.callers.tenant(exchange)
+        names = [name for name in self.rules.models if tenant.may_use(name)]
+        exchange.respond(200, JSON, model_list(names, self.rules, self.fleet))
+
+    def _model(self, exchange: Exchange) -> None:
+        tenant = self.callers.tenant(exchange)
+        name = exchange.path.removeprefix("/v1/models/")
+        if name not in self.rules.models or not tenant.may_use(name):
+            raise ApiError(404, f"there is no model {name[:200]!r}", "model_not_found")
+        exchange.respond(200, JSON, model_card(name, self.rules, self.fleet))
 
     def _health(self, exchange: Exchange) -> None:
         exchange.respond(200, TEXT, b"ok\n")
@@ -150,39 +343,3 @@ class Gateway:
 
     def _metrics(self, exchange: Exchange) -> None:
         exchange.respond(200, TEXT, metrics_page(self))
-
-    # who and where
-
-    def _caller(self, exchange: Exchange) -> tuple[ApiKey, TenantRule]:
-        scheme, _, presented = exchange.headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not presented:
-            raise ApiError(401, "send your key as `Authorization: Bearer KEY`", "no_key")
-        key = self.keys.find(presented.strip())
-        tenant = self.rules.tenants.get(key.tenant) if key is not None else None
-        if key is None or tenant is None:
-            raise ApiError(401, "this key is not known, or was revoked", "bad_key")
-        return key, tenant
-
-    def _where(self, exchange: Exchange) -> tuple[str, dict[str, float]]:
-        told = exchange.headers.get(METRO_HEADER)
-        metro = self.rules.default_metro if told is None else told.decode("ascii", "replace")
-        known = self._round_trips.get(metro)
-        if known is None:
-            known = self.rules.round_trips(metro)
-            if known is None:
-                raise ApiError(
-                    400, f"{METRO_HEADER.decode()}: there is no metro {metro[:64]!r}", "bad_metro"
-                )
-            if len(self._round_trips) < _MAX_METROS:
-                self._round_trips[metro] = known
-        return metro, known
-
-    def _no_route(self, exchange: Exchange) -> ApiError:
-        methods = [method for method, path in self._routes if path == exchange.path]
-        if methods:
-            return ApiError(405, f"use {methods[0]} here", "method_not_allowed")
-        return ApiError(404, f"there is nothing at {exchange.path[:200]}", "not_found")
-
-
-def _may_use(tenant: TenantRule, model: str) -> bool:
-    return tenant.allowed_models is None or model in tenant.allowed_models

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from neocloud.activity import Purpose
-from neocloud.engines import EngineMetrics, is_healthy, scrape
+from neocloud.engines import EngineMetrics, MetricsReader, is_healthy
 from neocloud.gateway.fleet import Backend, Fleet, Holding
 from neocloud.ledger import AllocationEvent, EnergyEvent, Ledger
 from neocloud.planner import point_at
 
 PROBE_S = 1.0
 SPAN_S = 10.0
+PROBE_TIMEOUT_S = 2.0
+DOWN_AFTER = 2
+"""Probes in a row without an answer until a replica counts as gone, and what it has not begun to
+answer is asked of another."""
 _JOULES_PER_KWH = 3.6e6
 
 
@@ -37,6 +42,8 @@ class Meter:
         self._fleet = fleet
         self._ledger = ledger
         self._last: dict[str, _Reading] = {}
+        self._readers = {b.state.replica: MetricsReader(b.endpoint) for b in fleet.backends}
+        self._missed: Counter[str] = Counter()
 
     async def start(self) -> None:
         """Read every replica once: where the first spans begin."""
@@ -57,14 +64,16 @@ class Meter:
         await asyncio.gather(*(self._probe(b, write=True) for b in self._fleet.backends))
 
     async def _probe(self, backend: Backend, *, write: bool) -> None:
-        state, endpoint = backend.state, backend.endpoint
-        metrics = await scrape(backend.pool, endpoint, timeout_s=2.0)
-        now_ns, now_s = time.time_ns(), time.monotonic()
+        state = backend.state
+        reader = self._readers[state.replica]
+        metrics = await reader.read(backend.pool, timeout_s=PROBE_TIMEOUT_S)
+        now_ns = time.time_ns()
+        healthy = metrics is not None or await is_healthy(
+            backend.pool, backend.endpoint, timeout_s=PROBE_TIMEOUT_S
+        )
         if metrics is not None:
-            state.healthy = True
-            state.told(metrics.running, metrics.waiting, metrics.kv_usage or 0.0, now_s)
-        else:
-            state.healthy = await is_healthy(backend.pool, endpoint, timeout_s=2.0)
+            state.told(metrics.running, metrics.waiting, metrics.kv_usage or 0.0, time.monotonic())
+        self._note(backend, healthy=healthy and not backend.drained)
         last = self._last.get(state.replica)
         if last is None:
             self._last[state.replica] = _reading(now_ns, metrics)
@@ -72,6 +81,20 @@ class Meter:
             self._last[state.replica] = _reading(now_ns, metrics)
             if backend.holding is not None and now_ns > last.time_ns:
                 self._write(backend, backend.holding, last, self._last[state.replica])
+
+    def _note(self, backend: Backend, *, healthy: bool) -> None:
+        """Take down whether a replica takes requests."""
+        state = backend.state
+        if healthy != state.healthy:
+            state.healthy = healthy
+            self._fleet.changed()
+        if healthy:
+            self._missed.pop(state.replica, None)
+            return
+        self._missed[state.replica] += 1
+        if self._missed[state.replica] >= DOWN_AFTER and not backend.drained:
+            for flight in tuple(backend.unanswered):
+                flight.give_up()
 
     def _write(self, backend: Backend, holding: Holding, last: _Reading, now: _Reading) -> None:
         state = backend.state

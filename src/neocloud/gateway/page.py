@@ -16,19 +16,30 @@ def metrics_page(gateway: Gateway) -> bytes:
     """All metrics as text, counters since the start of this process."""
     ledger = gateway.ledger
     lines: list[str] = []
-    names = ("model", "tenant", "status")
+    totals = sorted(gateway.traffic.totals.items())
     lines += _metric(
         "neocloud_requests_total", "counter", "Requests that ended, by how.",
-        ((tuple(zip(names, key, strict=True)), n) for key, n in sorted(gateway.requests.items())),
+        (
+            ((("model", model), ("tenant", tenant), ("status", status)), n)
+            for (model, tenant), total in totals
+            for status, n in sorted(total.by_status.items())
+        ),
     )  # fmt: skip
-    kinds = ("model", "tenant", "kind")
     lines += _metric(
         "neocloud_tokens_total", "counter", "Metered tokens; cached_input is part of input.",
-        ((tuple(zip(kinds, key, strict=True)), n) for key, n in sorted(gateway.tokens.items())),
+        (
+            ((("model", model), ("tenant", tenant), ("kind", kind)), n)
+            for (model, tenant), total in totals
+            for kind, n in (
+                ("cached_input", total.cached_tokens),
+                ("input", total.input_tokens),
+                ("output", total.output_tokens),
+            )
+        ),
     )  # fmt: skip
     lines += _metric(
         "neocloud_refused_total", "counter", "Requests that were not admitted, by HTTP status.",
-        (((("status", str(status)),), n) for status, n in sorted(gateway.refused.items())),
+        (((("status", str(status)),), n) for status, n in sorted(gateway.traffic.refused.items())),
     )  # fmt: skip
     lines += _metric(
         "neocloud_open_requests", "gauge", "Admitted requests that have not ended.",

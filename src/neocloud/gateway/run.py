@@ -14,17 +14,22 @@ import msgspec
 
 from neocloud.engines import EmulatedEngines, Endpoint
 from neocloud.gateway.answers import refusal
+from neocloud.gateway.callers import Callers
 from neocloud.gateway.fleet import Fleet, fleet_of_endpoints, fleet_of_plan
 from neocloud.gateway.gateway import Gateway
 from neocloud.gateway.meter import Meter
 from neocloud.gateway.rules import Rules
-from neocloud.ledger import ApiKey, KeyRing, KeyStore, Ledger
+from neocloud.gateway.shares import shares_at
+from neocloud.gateway.spent import spent_this_month
+from neocloud.ledger import ApiKey, KeyWatch, Ledger, LedgerPlace, Shipper, keys_of
 from neocloud.planner import Plan
+from neocloud.quotas import Quotas
 from neocloud.wire import Client, Limits, Server, serve
 
 log = logging.getLogger(__name__)
 
 _KEYS_S = 1.0
+_HOUR_S = 3600
 
 
 class Emulation(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         plan: what stands where; None before any server without a cloud file.
         emulation: the emulated engines to start; None starts none.
         endpoints: engines that run already.
-        ledger_path: first segment of the ledger.
-        given_keys: keys beside those of the ledger's key file.
+        ledger: where usage goes.
+        given_keys: keys beside those of the ledger.
         host: to listen on.
         port: to listen on; 0 takes a free one.
         max_body_bytes: largest request body.
@@ -54,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan | None
     emulation: Emulation | None
     endpoints: Sequence[Endpoint]
-    ledger_path: Path
+    ledger: LedgerPlace
     given_keys: Sequence[ApiKey]
     host: str
     port: int
@@ -86,12 +91,14 @@ async def run(settings: Settings, on_up: Callable[[Up], None]) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     ledger = Ledger(
-        settings.ledger_path,
+        settings.ledger,
         worker=0,
         now_ns=time.time_ns(),
         deliver=loop.call_soon_threadsafe,
     )
     async with contextlib.AsyncExitStack() as stack:
+        shipper = await Shipper.start(settings.ledger, ledger.note_shipping)
+        stack.push_async_callback(shipper.stop)
         # The thread of the ledger delivers to this loop, so it is closed beside it, not in it.
         stack.push_async_callback(asyncio.to_thread, ledger.close)
         endpoints = {endpoint.replica: endpoint for endpoint in settings.endpoints}
@@ -120,8 +127,14 @@ async def _serve(
     stop: asyncio.Event,
     on_up: Callable[[Up], None],
 ) -> None:
-    keys = KeyStore(settings.ledger_path)
-    gateway = Gateway(settings.rules, fleet, ledger, _ring(keys, settings))
+    rules = settings.rules
+    limits = {name: rule.limit for name, rule in rules.tenants.items() if rule.limit is not None}
+    quotas = Quotas(limits)
+    await quotas.start(spent_this_month(settings.ledger, rules, time.time_ns()))
+    watch = KeyWatch(keys_of(settings.ledger), tuple(settings.given_keys))
+    ring = watch.look(time.time_ns())
+    assert ring is not None, "the first look finds what there is"
+    gateway = Gateway(rules, fleet, ledger, quotas, Callers(rules, ring))
     meter = Meter(fleet, ledger)
     await meter.start()
     server: Server = await serve(
@@ -133,7 +146,8 @@ async def _serve(
     )
     tasks = [
         asyncio.create_task(meter.run()),
-        asyncio.create_task(_watch_keys(keys, gateway, settings)),
+        asyncio.create_task(_watch_keys(watch, gateway)),
+        asyncio.create_task(_follow_plan(settings.plan, gateway)),
     ]
     try:
         host, port = server.address
@@ -144,12 +158,13 @@ async def _serve(
                 replicas=len(fleet.backends),
                 emulated=sum(b.endpoint.emulated for b in fleet.backends),
                 recovered=ledger.recovered,
-                keys=len(gateway.keys),
+                keys=len(ring),
             )
         )
         await stop.wait()
     finally:
         gateway.draining = True
+        gateway.waiting.close()
         cut = await server.close_gracefully(settings.grace_s)
         if cut:
             log.warning("%d answers were cut off after %.0f s", cut, settings.grace_s)
@@ -157,18 +172,21 @@ async def _serve(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await meter.finish()
+        await quotas.close()
 
 
-def _ring(keys: KeyStore, settings: Settings) -> KeyRing:
-    return KeyRing((*keys.keys(), *settings.given_keys))
-
-
-async def _watch_keys(keys: KeyStore, gateway: Gateway, settings: Settings) -> None:
-    """Take up keys that are made or revoked while the gateway runs."""
-    known = keys.changed_ns()
+async def _watch_keys(watch: KeyWatch, gateway: Gateway) -> None:
+    """Take up keys that are made, rotated or revoked while the gateway runs."""
     while True:
         await asyncio.sleep(_KEYS_S)
-        changed = keys.changed_ns()
-        if changed != known:
-            known = changed
-            gateway.keys = _ring(keys, settings)
+        ring = await asyncio.to_thread(watch.look, time.time_ns())
+        if ring is not None:
+            gateway.callers.keys = ring
+
+
+async def _follow_plan(plan: Plan | None, gateway: Gateway) -> None:
+    """Route by the plan of the hour."""
+    while True:
+        now_s = time.time()
+        gateway.shares = shares_at(plan, int(now_s // _HOUR_S))
+        await asyncio.sleep(_HOUR_S - now_s % _HOUR_S)

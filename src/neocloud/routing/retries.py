@@ -6,6 +6,8 @@ SHARE = 0.2
 """Retries for each request, over time. As in Finagle's and Linkerd's retry budgets."""
 FLOOR_PER_S = 1.0
 """Retries a second that are there without any traffic, so that a rare request is tried again."""
+START = 10.0
+"""Retries that are there at the beginning, before any traffic could earn them."""
 MOST = 100.0
 """Retries saved up at the most."""
 
@@ -19,8 +21,8 @@ class RetryBudget:
     __slots__ = ("_at_s", "_saved")
 
     def __init__(self, now_s: float) -> None:
-        """Begin with the floor of one second."""
-        self._saved = FLOOR_PER_S
+        """Begin with `START`."""
+        self._saved = START
         self._at_s = now_s
 
     def request(self) -> None:

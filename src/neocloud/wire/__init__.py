@@ -8,11 +8,12 @@ from neocloud.wire.client import Call, Client, Pool, Receiver
 from neocloud.wire.errors import UpstreamError, UpstreamFault
 from neocloud.wire.exchange import Exchange
 from neocloud.wire.fetch import fetch
-from neocloud.wire.heads import Header, Headers, Lines, header_lines
+from neocloud.wire.heads import NO_LINES, Header, Headers, Lines, header_lines
 from neocloud.wire.records import Address, ClientLimits, Limits, Response, ResponseHead
 from neocloud.wire.server import Handler, Refusal, Server, serve
 
 __all__ = [
+    "NO_LINES",
     "Address",
     "Call",
     "Client",

@@ -7,7 +7,7 @@ import ssl
 from typing import Protocol
 
 from neocloud.wire.errors import UpstreamError, UpstreamFault
-from neocloud.wire.heads import NO_LINES, Headers, request_head
+from neocloud.wire.heads import NO_LINES, Headers, Lines, prepared_head, request_head
 from neocloud.wire.records import Address, ClientLimits, ResponseHead
 from neocloud.wire.upstream import ClientConnection
 
@@ -130,9 +130,25 @@ class Pool:
         Raises:
             ValueError: a header holds a line break, or the target a space.
         """
-        call = Call(
-            self, request_head(method, target, self._host, headers, len(body)), body, receiver
+        return self._sent(
+            Call(self, request_head(method, target, self._host, headers, len(body)), body, receiver)
         )
+
+    def prepared(self, method: bytes, target: bytes, headers: Headers = NO_LINES) -> Lines:
+        """Head of requests with a body, but for their length: made once, used by `send`.
+
+        Raises:
+            ValueError: as `request`.
+        """
+        return prepared_head(method, target, self._host, headers)
+
+    def send(self, head: Lines, body: bytes, receiver: Receiver) -> Call:
+        """As `request`, with a head that `prepared` made."""
+        return self._sent(
+            Call(self, b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body, receiver)
+        )
+
+    def _sent(self, call: Call) -> Call:
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:

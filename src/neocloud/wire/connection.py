@@ -19,6 +19,7 @@ import httptools
 
 from neocloud.wire.exchange import Exchange
 from neocloud.wire.heads import header_lines, status_line
+from neocloud.wire.repeated import Repeated
 
 if TYPE_CHECKING:
     from neocloud.wire.server import Server
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NO_CONTENT: list[bytes] = []
+
+
+_Like = tuple[str, str, dict[bytes, bytes], str, dict[str, object]]
+"""What follows from a head: method, target, header fields, version, notes."""
 
 
 class _Stage(IntEnum):
@@ -48,10 +53,13 @@ class ServerConnection(asyncio.Protocol):
         "_current",
         "_head_bytes",
         "_headers",
+        "_like",
+        "_messages",
         "_parser",
         "_reading_paused",
         "_ready",
         "_refusal",
+        "_repeated",
         "_server",
         "_since",
         "_stage",
@@ -83,6 +91,9 @@ class ServerConnection(asyncio.Protocol):
         self._current: Exchange | None = None
         self._refusal: tuple[int, str] | None = None
         self._reading_paused = False
+        self._messages = 0  # that one piece of data completed
+        self._repeated: Repeated | None = None
+        self._like: _Like = ("", "", {}, "", {})
         self._waiters: list[asyncio.Future[None]] = []
         self._since = server.clock
         self.closing = False
@@ -103,10 +114,21 @@ class ServerConnection(asyncio.Protocol):
         """Parse what came; begin with the next exchange if none is being answered."""
         if self._refusal is not None or self.closing:
             return
+        whole = self._stage == _Stage.IDLE
+        if whole:
+            repeated = self._repeated
+            if repeated is not None and self._current is None and not self._ready:
+                body = repeated.body_of(data)
+                if body is not None and len(body) <= self._server.limits.max_body_bytes:
+                    self._again(body)
+                    return
         parser = self._parser
         assert parser is not None
+        self._messages = 0
         try:
             parser.feed_data(data)
+            if whole and self._messages == 1 and self._stage == _Stage.IDLE:
+                self._remember(data)
         except httptools.HttpParserUpgrade:
             # Another protocol is never spoken. The request that proposed it is served as it is;
             # what follows it could be anything, so the connection ends with the answer.
@@ -222,6 +244,8 @@ class ServerConnection(asyncio.Protocol):
         parser = self._parser
         assert parser is not None
         body = self._body
+        self._messages += 1
+        self._headers.pop(b"content-length", None)
         exchange = Exchange(
             self,
             parser.get_method().decode(),
@@ -230,6 +254,7 @@ class ServerConnection(asyncio.Protocol):
             body[0] if len(body) == 1 else b"".join(body),
             parser.get_http_version(),
             parser.should_keep_alive(),
+            {},
         )
         self._stage = _Stage.IDLE
         self._body = _NO_CONTENT
@@ -242,6 +267,12 @@ class ServerConnection(asyncio.Protocol):
     def date_line(self) -> bytes:
         """The Date field of now."""
         return self._server.date_line
+
+    @property
+    def peer(self) -> str:
+        """The client's address; empty where there is none."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) and name else ""
 
     @property
     def ending(self) -> bool:
@@ -310,6 +341,23 @@ class ServerConnection(asyncio.Protocol):
 
     # own
 
+    def _remember(self, data: bytes) -> None:
+        """Keep the head of a request that was parsed, in case the next one has the same."""
+        exchange = self._ready[-1] if self._ready else self._current
+        self._repeated = None
+        if exchange is None or not exchange.keep_alive or b"expect" in exchange.headers:
+            return
+        self._repeated = Repeated.of(data)
+        self._like = (
+            exchange.method, exchange.target, exchange.headers, exchange.version, exchange.notes,
+        )  # fmt: skip
+
+    def _again(self, body: bytes) -> None:
+        """A request like the one before, with another body."""
+        method, target, headers, version, notes = self._like
+        self._since = self._server.clock
+        self._hand_over(Exchange(self, method, target, headers, body, version, True, notes))
+
     def _target(self) -> str:
         url = self._url
         if url[:1] != b"/" and url != b"*":
@@ -347,18 +395,22 @@ class ServerConnection(asyncio.Protocol):
         if self._current is not None or self.closing:
             return
         if self._ready:
-            exchange = self._current = self._ready.popleft()
+            exchange = self._ready.popleft()
             self._waiting_bytes -= len(exchange.body)
-            try:
-                self._server.handler(exchange)
-            except Exception:  # a handler's mistake must not take the server down
-                log.exception("a request handler failed")
-                if exchange.started:
-                    exchange.abort()
-                else:
-                    exchange.respond(500, *self._server.refusal(500, "internal error"))
+            self._hand_over(exchange)
         elif self._refusal is not None:
             self._answer_refusal(*self._refusal)
+
+    def _hand_over(self, exchange: Exchange) -> None:
+        self._current = exchange
+        try:
+            self._server.handler(exchange)
+        except Exception:  # a handler's mistake must not take the server down
+            log.exception("a request handler failed")
+            if exchange.started:
+                exchange.abort()
+            else:
+                exchange.respond(500, *self._server.refusal(500, "internal error"))
 
     def _answer_refusal(self, status: int, reason: str) -> None:
         headers, body = self._server.refusal(status, reason)

@@ -37,8 +37,11 @@ class Exchange:
         method: as sent, upper case.
         path: target without query, as sent (not decoded).
         query: what follows the `?`, as sent; empty without.
-        headers: names in lower case, values as sent; repeated fields joined by `, `.
+        headers: names in lower case, values as sent; repeated fields joined by `, `. Not to be
+            changed: requests of a connection with the same fields share them. The body's length is
+            not among them.
         body: the whole body.
+        notes: a place for what follows from target and header fields alone; shared like these.
     """
 
     __slots__ = (
@@ -53,8 +56,10 @@ class Exchange:
         "headers",
         "keep_alive",
         "method",
+        "notes",
         "path",
         "query",
+        "target",
         "version",
     )
 
@@ -67,10 +72,13 @@ class Exchange:
         body: bytes,
         version: str,
         keep_alive: bool,
+        notes: dict[str, object],
     ) -> None:
         self._connection = connection
         self.method = method
+        self.target = target
         self.path, _, self.query = target.partition("?")
+        self.notes = notes
         self.headers = headers
         self.body = body
         self.version = version
@@ -86,6 +94,11 @@ class Exchange:
     def closed(self) -> bool:
         """True once the client is gone, or the answer was broken off."""
         return self._state == _State.CLOSED
+
+    @property
+    def peer(self) -> str:
+        """The client's address; empty where there is none."""
+        return self._connection.peer
 
     @property
     def started(self) -> bool:

@@ -49,6 +49,19 @@ def status_line(status: int) -> bytes:
     return line if line is not None else b"HTTP/1.1 %d \r\n" % status
 
 
+def prepared_head(method: bytes, target: bytes, host: bytes, headers: Headers) -> Lines:
+    """Head of a request with a body, up to its length.
+
+    Raises:
+        ValueError: as `request_head`.
+    """
+    if b" " in target or b"\r" in target or b"\n" in target:
+        raise ValueError(f"not a request target: {target!r}")
+    return Lines(
+        b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (method, target, host, header_lines(headers))
+    )
+
+
 def request_head(method: bytes, target: bytes, host: bytes, headers: Headers, length: int) -> bytes:
     """Head of a request with a body of `length` bytes.
 

@@ -9,6 +9,7 @@ import httptools
 
 from neocloud.wire.errors import UpstreamError, UpstreamFault
 from neocloud.wire.records import ResponseHead
+from neocloud.wire.repeated import Repeated
 
 if TYPE_CHECKING:
     from neocloud.wire.client import Call, Pool
@@ -31,10 +32,12 @@ class ClientConnection(asyncio.Protocol):
         "_headers",
         "_kept",
         "_lost",
+        "_model",
         "_parser",
         "_paused",
         "_pieces",
         "_pool",
+        "_repeated",
         "_reused",
         "_since",
         "_transport",
@@ -56,6 +59,8 @@ class ClientConnection(asyncio.Protocol):
         self._reused = False
         self._paused = False
         self._lost = False
+        self._repeated: Repeated | None = None
+        self._model: ResponseHead | None = None
         self._since = pool.clock
 
     # asyncio.Protocol
@@ -71,13 +76,24 @@ class ClientConnection(asyncio.Protocol):
         if call is None or call.done:
             self.drop()  # nobody asked
             return
+        whole = not self._answered
         self._answered = True
         self._since = self._pool.clock
+        if whole:
+            repeated = self._repeated
+            if repeated is not None:
+                body = repeated.body_of(data)
+                if body is not None:
+                    self._again(call, body)
+                    return
         parser = self._parser
         assert parser is not None
         fault: str | None = None
         try:
             parser.feed_data(data)
+            if whole and self._complete:
+                self._repeated = Repeated.of(data) if self._kept else None
+                self._model = self._head
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             fault = str(error)
         if self._head is not None:
@@ -233,6 +249,18 @@ class ClientConnection(asyncio.Protocol):
             self._break(call, UpstreamFault.TIMEOUT, f"nothing came for {limit} s")
 
     # own
+
+    def _again(self, call: Call, body: bytes) -> None:
+        """An answer like the one before, with another body."""
+        head = self._head = self._model
+        assert head is not None, "a head is kept with its answer"
+        self._delimited = self._complete = self._head_told = self._kept = True
+        receiver = call.receiver
+        receiver.on_head(head)
+        if body and self._wanted(call):
+            receiver.on_data(body)
+        if self._wanted(call):
+            self._end(call, reusable=True)
 
     def _wanted(self, call: Call) -> bool:
         return self._call is call and not call.done

@@ -108,7 +108,7 @@ def test_what_is_no_json_is_refused(data: bytes) -> None:
 
 def test_whom_it_can_be_put_to() -> None:
     both = frozenset({"chat", "messages"})
-    assert API.toward(both) is API.through
+    assert API.toward(both) is API.by_chat
     assert API.toward(frozenset({"messages"})) is API.through
     assert API.toward(frozenset({"chat"})) is API.by_chat
     assert API.toward(frozenset({"completions"})) is None

@@ -14,17 +14,17 @@ import msgspec
 
 from neocloud.gateway.answers import ApiError
 
-_SIGNS = (
-    b"_url", b'"url"', b"input_audio", b"_file", b'"file', b'"image', b'"document"', b"_data",
-    b"\\u00",
-)  # fmt: skip
-"""Without one of these there is no medium; the last, since a name may be written escaped."""
+_SIGNS = (b'"type"', b"\\u00")
+"""Without one of these there is no medium: each is a part with a type. The second, since a name may
+be written escaped."""
 _URL_FIELDS = frozenset({"url", "image_url", "video_url", "audio_url", "file_url"})
 _DATA_FIELDS = frozenset({"data", "file_data"})
 _KINDS = frozenset({
     "image_url", "input_image", "image", "input_audio", "audio_url", "video_url", "input_video",
     "file", "input_file", "document",
 })  # fmt: skip
+_NOT_FETCHED = frozenset({"input", "input_schema", "parameters", "schema", "arguments"})
+"""What the model wrote to a tool, and the shape of it: no engine fetches what stands in there."""
 _MAX_DEPTH = 32
 
 
@@ -33,6 +33,9 @@ class Media(msgspec.Struct):
 
     parts: int = 0
     bytes: int = 0
+
+
+NO_MEDIA = Media()
 
 
 def media_of(prompt: bytes, hosts: frozenset[str]) -> Media:
@@ -45,12 +48,9 @@ def media_of(prompt: bytes, hosts: frozenset[str]) -> Media:
     Raises:
         ApiError: 400, a URL is neither `data:` nor of one of these hosts, or the JSON is too deep.
     """
+    if _SIGNS[0] not in prompt and _SIGNS[1] not in prompt:
+        return NO_MEDIA
     found = Media()
-    for sign in _SIGNS:
-        if sign in prompt:
-            break
-    else:
-        return found
     try:
         value = msgspec.json.decode(prompt)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -75,7 +75,7 @@ def _walk(value: Any, found: Media, hosts: frozenset[str], depth: int) -> None:
                     found.bytes += len(each)
                 elif name in _DATA_FIELDS:
                     found.bytes += len(each)
-            else:
+            elif name not in _NOT_FETCHED:
                 _walk(each, found, hosts, depth + 1)
 
 

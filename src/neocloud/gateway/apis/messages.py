@@ -136,10 +136,14 @@ class Messages:
         )
 
     def toward(self, speaks: frozenset[str]) -> Dialect | None:
-        """Through, to whoever speaks messages; translated, to whoever speaks chat."""
-        if self.name in speaks:
-            return self.through
-        return self.by_chat if "chat" in speaks else None
+        """Translated, to whoever speaks chat; through, to whoever speaks messages alone.
+
+        Chat comes first because engines tell its usage with each token and salt its cache; of
+        native messages they tell usage at the end, and some drop the salt.
+        """
+        if "chat" in speaks:
+            return self.by_chat
+        return self.through if self.name in speaks else None
 
 
 def _prompt(request: _Request) -> bytes:

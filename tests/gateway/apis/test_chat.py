@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocloud.gateway.answers import ApiError
-from neocloud.gateway.chat import parse_chat, upstream_body
+from neocloud.gateway.apis.api import Wanted
+from neocloud.gateway.apis.chat import Chat
 
 MESSAGES = '"messages": [{"role": "user", "content": "Grüße \\u20ac \\"stream\\""}]'
 
 
 def sent(body: bytes, model: str = "m", limit: int | None = None) -> bytes:
-    return upstream_body(body, parse_chat(body), model, limit)
+    wanted = Wanted(model=model, limit=limit)
+    return Chat.through.request(body, Chat().read(body), wanted)
 
 
 def text(*fields: str) -> bytes:
@@ -60,7 +62,7 @@ def test_usage_is_asked_for_whatever_the_options_say(options: str) -> None:
     body = text('"stream": true', f'"stream_options": {options}')
     asked = {**(json.loads(options) or {}), "include_usage": True}
     assert json.loads(sent(body)) == {**json.loads(body), "stream_options": asked}
-    assert not parse_chat(body).wants_usage
+    assert not Chat().read(body).wants_usage
 
 
 def test_no_usage_is_asked_for_without_a_stream() -> None:
@@ -115,9 +117,8 @@ def test_the_model_gets_the_engines_name() -> None:
 )
 def test_what_is_no_request_is_refused(body: bytes) -> None:
     with pytest.raises(ApiError) as caught:
-        parse_chat(body)
+        Chat().read(body)
     assert caught.value.status == 400
-    assert json.loads(caught.value.body())["error"]["type"] == "invalid_request_error"
 
 
 BODIES = st.fixed_dictionaries(
@@ -150,3 +151,20 @@ def test_only_what_must_change_does(
         expected["max_tokens"] = limit
         expected.pop("max_completion_tokens", None)
     assert out == expected
+
+
+def test_continuous_usage_is_asked_for_even_of_a_client_that_asked_for_usage() -> None:
+    body = text('"stream": true', '"stream_options": {"include_usage": true, "x": 1}')
+    out = Chat.through.request(body, Chat().read(body), Wanted(model="m", continuous=True))
+    options = {"include_usage": True, "continuous_usage_stats": True, "x": 1}
+    assert json.loads(out)["stream_options"] == options
+
+
+@pytest.mark.parametrize("own", ["", '"cache_salt": "acme"', '"cache\\u005fsalt": "acme"'])
+def test_a_client_cannot_take_another_tenants_salt(own: str) -> None:
+    body = text(*([own] if own else []))
+    wanted = Wanted(model="m", salt_field="cache_salt", salt="secret")
+    salt = json.loads(Chat.through.request(body, Chat().read(body), wanted))["cache_salt"]
+    assert salt == "secret" if not own else salt not in ("secret", "acme")
+    other = Wanted(model="m", salt_field="cache_salt", salt="another")
+    assert json.loads(Chat.through.request(body, Chat().read(body), other))["cache_salt"] != salt

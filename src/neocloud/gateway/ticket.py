@@ -1,0 +1,95 @@
+"""What stays with an admitted request to its end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from neocloud.gateway.fleet import Backend
+from neocloud.gateway.rules import ModelRule
+from neocloud.gateway.tokens import Count
+from neocloud.ledger import BYTES_PER_TOKEN, Admission, Status, UsageEvent
+from neocloud.quotas import Hold
+from neocloud.routing import RouteRequest
+from neocloud.wire import NO_LINES, Lines
+
+
+class Ticket(msgspec.Struct, kw_only=True, gc=False):
+    """An admitted request.
+
+    Attributes:
+        admission: as it is on record, with the replica that is asked now.
+        rule: of the model.
+        salt: of the tenant's prefix cache.
+        route: what the router is asked.
+        hold: what is held of the tenant's limits; None without any.
+        lines: header fields of its answer beside the usual ones.
+    """
+
+    admission: Admission
+    rule: ModelRule
+    salt: str
+    route: RouteRequest
+    hold: Hold | None
+    lines: Lines = NO_LINES
+
+    @property
+    def request_id(self) -> str:
+        """UUIDv7, made at admission."""
+        return self.admission.request_id
+
+    @property
+    def estimated_input(self) -> int:
+        """Prompt tokens, from bytes."""
+        return -(-self.admission.prompt_bytes // BYTES_PER_TOKEN)
+
+    def moved(self, backend: Backend) -> Admission:
+        """The admission with another replica."""
+        state = backend.state
+        self.admission = msgspec.structs.replace(
+            self.admission,
+            site=state.site,
+            pool=state.pool,
+            replica=state.replica,
+            accelerator=backend.accelerator,
+            engine=backend.endpoint.kind,
+            emulated=backend.endpoint.emulated,
+        )
+        return self.admission
+
+    def event(
+        self,
+        count: Count,
+        *,
+        status: Status,
+        first_token_ns: int,
+        finished_ns: int,
+        attempts: int,
+    ) -> UsageEvent:
+        """The one usage event."""
+        usage, admission = count.usage, self.admission
+        return UsageEvent(
+            request_id=admission.request_id,
+            tenant=admission.tenant,
+            key_id=admission.key_id,
+            model=admission.model,
+            site=admission.site,
+            pool=admission.pool,
+            replica=admission.replica,
+            accelerator=admission.accelerator,
+            engine=admission.engine,
+            user_metro=admission.user_metro,
+            input_tokens=usage.input_tokens,
+            cached_tokens=usage.cached_tokens,
+            output_tokens=usage.output_tokens,
+            admitted_ns=admission.admitted_ns,
+            first_token_ns=first_token_ns,
+            finished_ns=finished_ns,
+            status=status,
+            attempts=attempts,
+            streamed=admission.streamed,
+            estimated=count.estimated,
+            emulated=admission.emulated,
+            price_version=admission.price_version,
+            api=admission.api,
+            reasoning_tokens=usage.reasoning_tokens,
+        )
