@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from neocloud.ledger import KeyRing, KeyStore, Status
@@ -17,6 +18,7 @@ from neocloud.planner import write_plan
 
 from ..books.metering import TEXT, Metering, event, write_ledger  # noqa: TID252  (one plan, one ledger)
 
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 TERMINAL = {**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "160"}
 
 
@@ -86,6 +88,7 @@ def test_a_revoked_key_is_refused_and_stays_listed(cloud: Path):
     assert KeyRing(KeyStore(cloud / "ledger.db").keys()).find(made["key"].encode()) is None
     (listed,) = json.loads(told(cloud, "key", "list", "cloud.yaml", "--json"))
     assert (listed["key_id"], listed["tenant"]) == (made["key_id"], "acme")
+    assert (listed["prefix"], listed["in_force"]) == (f"nc-{made['key_id']}", False)
     assert listed["revoked"] >= listed["created"]
     again = neocloud(cloud, "key", "revoke", "cloud.yaml", made["key_id"])
     assert again.returncode == 2
@@ -116,11 +119,39 @@ def test_usage_by_tenant_model_and_status(metered: Path):
     assert row == [
         "acme", "llama", "completed", f"{len(requests):,}",
         f"{sum(e.input_tokens for e in requests):,}", "0",
-        f"{sum(e.output_tokens for e in requests):,}", f"{len(requests):,}", "0",
+        f"{sum(e.output_tokens for e in requests):,}", "0", f"{len(requests):,}", "0",
     ]  # fmt: skip
     mine = json.loads(told(metered, "usage", "cloud.yaml", "--tenant", "rhein", "--json"))
     ((line,), count) = mine["lines"], mine["open_requests"]
     assert (line["tenant"], line["status"], line["requests"], count) == ("rhein", "failed", 1, 1)
+
+
+def test_usage_as_json_has_totals_and_lines_by_what_was_asked(metered: Path):
+    found = json.loads(
+        told(metered, "usage", "cloud.yaml", "--by", "model,day,status,site", "--json")
+    )
+    events = [
+        *Metering(1.2).events,
+        event(-1, tenant="rhein", status=Status.FAILED, output_tokens=0),
+    ]
+    assert (found["schema"], found["by"]) == (
+        "neocloud.usage/1", ["model", "day", "status", "site"],
+    )  # fmt: skip
+    for name in ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"):
+        assert found[name] == sum(getattr(e, name) for e in events)
+        assert found[name] == sum(line[name] for line in found["lines"])
+    assert found["requests"] == len(events)
+    assert found["by_status"] == {"completed": len(events) - 1, "failed": 1}
+    assert [(u["model"], u["day"], u["status"], u["site"]) for u in found["lines"]] == [
+        ("llama", "2026-10-05", "completed", "ashburn"),
+        ("llama", "2026-10-05", "failed", "ashburn"),
+    ]
+    assert "tenant" not in found["lines"][0]
+    schema = json.loads((SCHEMAS / "usage.schema.json").read_text())
+    jsonschema.validate(found, schema)
+    shown = told(metered, "usage", "cloud.yaml", "--by", "hour, key")
+    row = next(line.split() for line in shown.splitlines() if "13:00" in line)
+    assert row[:2] == ["2026-10-05T13:00:00Z", "k"]
 
 
 def test_usage_needs_no_cloud_file(metered: Path):
@@ -173,6 +204,10 @@ def test_report_finds_the_slow_engine_and_draws_it(metered: Path):
         (("usage", "--ledger", "ledger.db"), "sqlite:///ledger.db"),
         (("usage", "--ledger", "sqlite:///other.db"), "no ledger at"),
         (("usage", "--ledger", "sqlite:///cloud.yaml"), "not a ledger"),
+        (("usage", "cloud.yaml", "--by", "model,week"), "no 'week'. All: tenant, model, day"),
+        (("usage", "cloud.yaml", "--by", "tenants"), "Nearest: tenant."),
+        (("usage", "cloud.yaml", "--by", "day,day"), "name each once"),
+        (("usage", "--ledger", "sqlite:///ledger.db", "--tenant", "acm"), "Nearest: acme."),
         (("usage", "cloud.yaml", "--period", "October"), "write 2026-10"),
         (("usage", "cloud.yaml", "--period", "2026-11-02/2026-11-01"), "end after it starts"),
         (("invoice", "cloud.yaml", "--tenant", "acm"), "Nearest: acme."),

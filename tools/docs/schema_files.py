@@ -10,8 +10,9 @@ import msgspec
 
 from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
-from neocloud.books import Invoice, Report
+from neocloud.books import Invoice, Report, UsageSummary
 from neocloud.calibration import Accuracy
+from neocloud.cli.ledger import LedgerCheck
 from neocloud.ledger import UsageEvent
 from neocloud.ledger.records import SCHEMA as LEDGER
 from neocloud.perf.predictor import Calibration
@@ -45,6 +46,8 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "invoice": _record(Invoice),
     "activity": _record(Row, ACTIVITY),
     "usage-event": _record(UsageEvent, LEDGER),
+    "usage": _record(UsageSummary),
+    "ledger-check": _record(LedgerCheck),
     "accuracy": _record(Accuracy),
     "calibration": _record(Calibration),
 }
