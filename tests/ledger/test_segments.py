@@ -109,7 +109,7 @@ def test_of_a_torn_or_flipped_file_the_frames_before_it_are_read(
         with reading(file) as descriptor:
             found = [end for end, _ in read_frames(descriptor, HEAD_BYTES)]
         if sound >= HEAD_BYTES:
-            assert found == [end for end in ends if end <= sound]
+            assert found == [end for end in ends if data[:end] == whole[:end]]
 
 
 def test_a_frame_longer_than_what_is_read_at_a_time_is_read(tmp_path):
