@@ -25,11 +25,11 @@ _FOLDER = str(Path(__file__).parent)
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of four megabytes; only root can mount one."""
+    """A file system of 32 megabytes; only root can mount one."""
     folder = tmp_path / "small"
     folder.mkdir()
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, b"size=4m") != 0:
+    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, b"size=32m") != 0:
         pytest.skip(f"cannot mount: {os.strerror(ctypes.get_errno())}; see the next test")
     try:
         yield folder
