@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -155,6 +157,21 @@ def test_export_to_both_forms_for_a_period_and_a_tenant(folder: Path):
     later = ("--period", "2030-01", "--out", "none.csv")
     assert "none.csv: 0 rows" in told(folder, "export", "csv", "cloud.yaml", *later)
     assert (folder / "none.csv").read_text().startswith("request_id,tenant,")
+
+
+def test_parquet_without_its_extra_says_what_to_install(folder: Path):
+    program = (
+        "import sys; sys.modules['pyarrow'] = None; from neocloud.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [
+            sys.executable, "-c", program, "export", "parquet", "cloud.yaml", "--out", "a.parquet",
+        ],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Parquet needs pyarrow: pip install 'neocloud[parquet]'\n"
+    assert not (folder / "a.parquet").exists()
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,15 @@ def test_the_only_replica_is_never_ejected():
     assert chosen(group, request(), 0.0) == ID
 
 
+def test_in_a_panic_failures_do_not_put_off_the_next_try():
+    group = Group("llama", [state()])
+    one = group.states[0]
+    fail(group, one, 0.0)
+    due_s = one.breaker.until_s
+    fail(group, one, 0.1, 50)
+    assert (one.breaker.opened, one.breaker.until_s) == (1, due_s)
+
+
 def test_in_a_panic_an_answer_brings_it_back():
     group = Group("llama", [state()])
     fail(group, group.states[0], 0.0)

@@ -73,7 +73,17 @@ def test_capacity_is_whole_and_at_least_one():
 
 
 @pytest.mark.parametrize("priority", Priority)
-@pytest.mark.parametrize(("target", "most"), [(1.0, 1.25), (7.3, 1.25), (32.0, 1.0), (2.0, 0.4)])
+@pytest.mark.parametrize(
+    ("target", "most"),
+    [
+        (1.0, 1.25),
+        (7.3, 1.25),
+        (32.0, 1.0),
+        (2.0, 0.4),
+        (51.3, 31 / 51.3),  # times the target it is a little more than 31
+        (26.2, 5.877862595419848),  # and this one no more than 154, which are not enough
+    ],
+)
 def test_replicas_take_their_capacity_and_not_one_more(priority, target, most):
     states = [state(ordinal=i, target_concurrency=target, max_occupancy=most) for i in range(3)]
     group = Group("llama", states)
@@ -96,6 +106,17 @@ def test_low_priority_waits_first_and_high_last():
     one.in_flight = 12
     assert passes() == [False, False, False]
     assert tuple(sorted(FILL, reverse=True)) == FILL
+
+
+def test_a_prefix_takes_no_place_that_is_kept_for_others():
+    states = [state(ordinal=i, target_concurrency=10.0, max_occupancy=1.0) for i in range(2)]
+    group = Group("llama", states)
+    asked = request(prefix=(5,), priority=Priority.LOW)
+    home = choose(group, asked, NOW)
+    assert isinstance(home, Choice)
+    states[home.index].in_flight, states[1 - home.index].in_flight = 8, 7
+    assert chosen(group, msgspec.structs.replace(asked, priority=Priority.NORMAL)) == home.replica
+    assert chosen(group, asked) == states[1 - home.index].replica
 
 
 def test_places_that_others_took_are_taken():

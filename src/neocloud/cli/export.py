@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from neocloud.activity import MissingPyarrowError
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
 from neocloud.cli.ledger_file import (
@@ -76,8 +75,6 @@ def command(
         try:
             events = _events(reader, records, read_period(period), tenant)
             count = FORMATS[form](table, events, out)
-        except MissingPyarrowError as error:
-            raise Failure(f"{error}.") from None
         except OSError as error:
             raise Failure(f"{out} cannot be written: {error.strerror}.") from None
     click.echo(f"{out}: {count:,} rows of {records}.")

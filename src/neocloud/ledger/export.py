@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from neocloud.activity import MissingPyarrowError
+from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.records import SCHEMA
 from neocloud.ledger.schema import RecordTable
 
@@ -50,14 +50,14 @@ def export_parquet(table: RecordTable[R], records: Iterable[R], out: Path) -> in
     """Write records as Parquet, a column a field; schema and kind stand in the file's metadata.
 
     Raises:
-        MissingPyarrowError: the extra `parquet` is not installed.
+        LedgerError: the extra `parquet` is not installed.
         OSError: the file cannot be written; nothing stands under its name then.
     """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise MissingPyarrowError from None
+        raise LedgerError("Parquet needs pyarrow: pip install 'neocloud[parquet]'") from None
     kinds = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema(
         [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,6 +128,9 @@ class SegmentWriter:
 
 def _write_all(descriptor: int, data: bytes | bytearray, offset: int) -> int:
     """Write at an offset; where it ends."""
-    if os.pwrite(descriptor, data, offset) != len(data):
-        raise OSError(errno.ENOSPC, "no room for all of it")
-    return offset + len(data)
+    written = os.pwrite(descriptor, data, offset)
+    if written < len(data):
+        with memoryview(data) as view:
+            while written < len(data):  # the next try says what is wrong
+                written += os.pwrite(descriptor, view[written:], offset + written)
+    return offset + written

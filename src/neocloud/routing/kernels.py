@@ -63,7 +63,9 @@ def queue_seconds(occupied: float, backlog: float, service_s: float) -> float:
     x service_s / c, that is (occupancy - 1) service_s. `backlog` is what the engine itself says
     that waits, over c: it may queue sooner than planned.
     """
-    return max(0.0, occupied - 1.0, backlog) * service_s
+    beyond = occupied - 1.0
+    beyond = max(beyond, backlog)
+    return beyond * service_s if beyond > 0.0 else 0.0
 
 
 def prefill_seconds(

@@ -73,8 +73,10 @@ def capacity(state: ReplicaState, priority: Priority = Priority.NORMAL) -> float
         return full
     target = state.target_concurrency
     most = ceil(full * target)
-    if (most - 1) / target >= full:  # as `choose` compares: the product may be rounded up
+    if (most - 1) / target >= full:  # as `choose` compares: the product may be rounded
         most -= 1
+    elif most / target < full:
+        most += 1
     return max(1.0, float(most))
 
 
@@ -154,10 +156,11 @@ def _best(
             continue
         state = least[0]
         rtt_s = request.rtt_s_by_site.get(pool.site, request.unknown_rtt_s)
-        if occupied > 1.0 or least[3] or state.prefill_tokens_per_s:
+        prefill_s, queue_s = state.prefill_s, 0.0
+        if state.prefill_tokens_per_s:
             prefill_s, queue_s = waits(least, occupied, request)
-        else:
-            prefill_s, queue_s = state.prefill_s, 0.0
+        elif occupied > 1.0 or least[3]:
+            queue_s = kernels.queue_seconds(occupied, least[3], state.service_s)
         value = kernels.score(relative, outside, rtt_s, prefill_s, queue_s, budget_s, occupied)
         if value < lowest:
             lowest, best = value, (value, pool, least, occupied, rtt_s + prefill_s + queue_s)
@@ -194,17 +197,13 @@ def occupancy_of(member: Member) -> float:
 def waits(member: Member, occupied: float, request: RouteRequest) -> tuple[float, float]:
     """Expected prefill and queue of a replica, seconds."""
     state = member[0]
-    if state.prefill_tokens_per_s > 0.0:
-        more = request.prompt_tokens - state.mean_prompt_tokens if request.prompt_tokens else 0.0
-        prefill_s = kernels.prefill_seconds(
+    more = request.prompt_tokens - state.mean_prompt_tokens if request.prompt_tokens else 0.0
+    return (
+        kernels.prefill_seconds(
             state.prefill_s, state.waiting_tokens, more, state.prefill_tokens_per_s
-        )
-    else:
-        prefill_s = state.prefill_s
-    backlog = member[3]
-    if occupied <= 1.0 and not backlog:
-        return prefill_s, 0.0
-    return prefill_s, kernels.queue_seconds(occupied, backlog, state.service_s)
+        ),
+        kernels.queue_seconds(occupied, member[3], state.service_s),
+    )
 
 
 def at_home(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.responses import Responses
 
 from .openai_streams import COUNTED, DONE, USAGE, data
@@ -122,25 +123,22 @@ def test_thoughts_and_calls() -> None:
         (None, "completed", None),
         ("length", "incomplete", "max_output_tokens"),
         ("content_filter", "incomplete", "content_filter"),
-        ("abort", "failed", None),
     ],
 )
 def test_how_an_answer_stands(finish: str | None, status: str, reason: str | None) -> None:
     told = whole({"content": "cut"}, finish)
     assert told["status"] == status
     assert told["incomplete_details"] == (None if reason is None else {"reason": reason})
-    assert (told["error"] is not None) == (status == "failed")
+    assert told["error"] is None
     expected = "completed" if status == "completed" else "incomplete"
     assert [item["status"] for item in told["output"]] == [expected]
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"choices":[]}', b"<html>", b"\xff"])
-def test_what_is_no_chat_completion_failed(answer: bytes) -> None:
-    told, usage = THROUGH.whole(answer, API.read(body()))
-    read = json.loads(told)
-    assert usage is None
-    assert (read["status"], read["output"]) == ("failed", [])
-    assert "no chat completion" in read["error"]["message"]
+def test_what_is_no_chat_completion_is_the_engines_fault(answer: bytes) -> None:
+    with pytest.raises(ApiError, match="no chat completion") as refused:
+        THROUGH.whole(answer, API.read(body()))
+    assert refused.value.status == 502
 
 
 def test_log_probabilities_come_with_the_text() -> None:
@@ -159,6 +157,13 @@ def test_log_probabilities_come_with_the_text() -> None:
     final = judge(out)
     assert final["output"][0]["content"][0]["logprobs"] == [probability]
     assert [e["logprobs"] for e in read_events(out) if "logprobs" in e] == [[probability]] * 2
+
+
+@pytest.mark.parametrize("finish", ["abort", "error"])
+def test_a_whole_answer_that_the_engine_broke_off_is_its_fault(finish: str) -> None:
+    with pytest.raises(ApiError, match="broke off") as refused:
+        whole({"content": "cut"}, finish)
+    assert refused.value.status == 502
 
 
 # streams
@@ -354,7 +359,10 @@ def test_report_08_a_translated_stream_ends_as_the_unstreamed_answer(
     events, message, finish = answer
     stream, out = streamed(*events)
     final = judge(out)
-    assert final == whole(message, finish)
+    if finish == "abort":
+        assert final["status"] == "failed"
+    else:
+        assert final == whole(message, finish)
     assert stream.usage == COUNTED
     assert stream.complete == (finish != "abort")
     other, again = streamed(*cut(b"".join(events), places))

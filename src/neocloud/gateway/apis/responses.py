@@ -69,7 +69,11 @@ class _ThroughChat:
         return ChatToResponses(asked)
 
     def whole(self, body: bytes, asked: Asked) -> tuple[bytes, Usage | None]:
-        """The chat completion as a response."""
+        """The chat completion as a response.
+
+        Raises:
+            ApiError: 502, it is none.
+        """
         return whole_response(body, asked)
 
     def refusal(self, status: int, body: bytes) -> bytes:  # noqa: ARG002

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Asked, Usage
 from neocloud.gateway.apis.openai_usage import usage_of_body
 from neocloud.gateway.apis.responses_items import (
     CallItem,
-    Failure,
     Identity,
     Item,
     MessageItem,
@@ -72,18 +72,19 @@ _completions = msgspec.json.Decoder(_Completion)
 def whole_response(body: bytes, asked: Asked) -> tuple[bytes, Usage | None]:
     """The answer, and its usage if the engine tells it.
 
-    What is no chat completion becomes an answer that failed, and says so.
+    Raises:
+        ApiError: 502, it is no chat completion, or one that the engine broke off.
     """
     try:
         read = _completions.decode(body)
         choice = read.choices[0]
-    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
-        failure = Failure("the engine's answer is no chat completion")
-        identity = identity_of(None, None, body)
-        return response_object(asked, identity, Outcome("failed", "", failure), [], None), None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError):
+        raise ApiError(502, "the engine's answer is no chat completion", "engine_failed") from None
     identity = identity_of(read.id, read.created, body)
     usage = usage_of_body(body)
     outcome = outcome_of(choice.finish_reason)
+    if outcome.failure is not None:
+        raise ApiError(502, outcome.failure.message, "engine_failed")
     output = _items(choice, identity, outcome)
     return response_object(asked, identity, outcome, output, usage), usage
 
