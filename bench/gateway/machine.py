@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import resource
 import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -135,3 +138,52 @@ def description() -> dict[str, str | int]:
         "kernel": platform.release(),
         "python": platform.python_version(),
     }
+
+
+def durable_write_us(folder: Path, writes: int = 400) -> float:
+    """Median time of a 4 KiB write to the end of a file and its `fdatasync`, microseconds.
+
+    What a durable record costs at the least on the disk below `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "durable-write"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    times = []
+    try:
+        for _ in range(writes):
+            begin = time.perf_counter()
+            os.write(descriptor, b"x" * 4096)
+            os.fdatasync(descriptor)
+            times.append(time.perf_counter() - begin)
+    finally:
+        os.close(descriptor)
+        path.unlink()
+    return median(times) * 1e6
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on."""
+    while True:
+        first = free_port()
+        if first + count < 60_000 and all(_is_free(first + n) for n in range(count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as found:
+        try:
+            found.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def more_files(wanted: int = 65_536) -> None:
+    """Let this process and what it starts open more files; as many as it may, if not so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for most in (max(wanted, hard), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(most, wanted)), most))
+        except (OSError, ValueError):
+            continue
+        return

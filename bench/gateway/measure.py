@@ -19,13 +19,14 @@ from machine import (
     busy_seconds,
     cpu_seconds,
     free_port,
+    free_ports,
     memory_mb,
     pinned,
     stop,
 )
 from peers import Gateway, Setting, UnavailableError
 from results import DISTURBED, Quantiles, Run
-from scenarios import KEY, SCENARIOS, Scenario
+from scenarios import KEY, REPLICAS, SCENARIOS, Scenario
 
 HARNESS = Path(__file__).resolve().parent / "harness"
 PATH = "/v1/chat/completions"
@@ -62,8 +63,8 @@ def build(folder: Path) -> None:
 @contextlib.contextmanager
 def mock(folder: Path, cores: Cores) -> Iterator[Running]:
     """The mock upstream on a port of its own."""
-    port = free_port()
-    command = pinned(cores.mock, [str(folder / "mock"), str(port)])
+    port = free_ports(REPLICAS)
+    command = pinned(cores.mock, [str(folder / "mock"), str(port), str(REPLICAS)])
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         wait_ready(process, port, 10)

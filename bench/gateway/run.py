@@ -17,7 +17,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from machine import cores, description
+from machine import cores, description, durable_write_us, more_files
 from measure import Running, build, measured, mock, started
 from peers import GATEWAYS, Gateway, UnavailableError, prepare
 from results import Results, Run, Skipped, Target, ratios, read, remarks, section, table, write
@@ -44,6 +44,7 @@ def say(run: Run) -> None:
 def compare(chosen: list[Gateway], scenarios: list[Scenario], rounds: int) -> Results:
     """Run everything."""
     build(OUT / "harness")
+    more_files()
     where = cores()
     versions: dict[str, str] = {}
     skipped: dict[str, str] = {}
@@ -57,8 +58,10 @@ def compare(chosen: list[Gateway], scenarios: list[Scenario], rounds: int) -> Re
             print(f"{gateway.name}: skipped, {error}", flush=True)
     runs: list[Run] = []
 
-    def all_of(target: Running, number: int) -> None:
+    def all_of(target: Running, number: int, most: int = 20_000) -> None:
         for scenario in scenarios:
+            if scenario.connections > most:
+                continue
             runs.append(measured(number, target, direct, scenario, where, OUT / "harness"))
             say(runs[-1])
 
@@ -71,7 +74,7 @@ def compare(chosen: list[Gateway], scenarios: list[Scenario], rounds: int) -> Re
                 folder = OUT / "run" / gateway.name
                 try:
                     with started(gateway, binaries[gateway.name], direct.port, where, folder) as up:
-                        all_of(up, number)
+                        all_of(up, number, gateway.most_connections)
                 except UnavailableError as error:
                     skipped[gateway.name] = str(error)
                     print(f"{gateway.name}: skipped, {error}; see {folder}/log.txt", flush=True)
@@ -80,6 +83,7 @@ def compare(chosen: list[Gateway], scenarios: list[Scenario], rounds: int) -> Re
         date=datetime.now(UTC).date().isoformat(),
         machine=description(),
         cores={"gateway": where.gateway, "load": where.load, "mock": where.mock},
+        durable_write_us=durable_write_us(OUT / "run"),
         rounds=rounds,
         targets=(
             Target(name="direct", version="", what="no gateway"),

@@ -63,6 +63,7 @@ def compared(results: ModuleType) -> object:
         ]
     names = ("direct", "neocloud", "nginx")
     return results.Results(
+        durable_write_us=200.0,
         date="2026-11-25",
         machine={"processor": "P", "cores": 2, "kernel": "6", "python": "3.11"},
         cores={"gateway": 0, "load": 1, "mock": 1},

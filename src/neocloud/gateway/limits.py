@@ -7,7 +7,7 @@ from neocloud.gateway.apis.api import Asked
 from neocloud.gateway.apis.media import Media
 from neocloud.gateway.rules import MEDIUM_TOKENS, TEMPLATE_TOKENS, ModelRule
 from neocloud.quotas import Refusal, Remaining
-from neocloud.wire import Lines
+from neocloud.wire import NO_LINES, Lines
 
 UNBOUNDED_OUTPUT = 4096
 """Output tokens reckoned with where neither client nor file bounds an answer: assumption."""
@@ -50,16 +50,27 @@ def refused(refusal: Refusal, lines: Lines) -> ApiError:
     return ApiError(429, _WHY[kind], code, lines=lines, retry_after_s=refusal.retry_after_s)
 
 
-_LINES = (
-    b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %.3fs\r\n"
+_REQUESTS = (
+    b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
+    b"x-ratelimit-reset-requests: %dms\r\n"
 )
+_TOKENS = _REQUESTS.replace(b"requests", b"tokens")
+_BOTH = _REQUESTS + _TOKENS
 
 
 def limit_lines(remaining: Remaining) -> Lines:
     """OpenAI's header fields of what is left of a tenant's rates."""
-    lines = b""
-    for name, rate in ((b"requests", remaining.requests), (b"tokens", remaining.tokens)):
-        if rate is not None:
-            left = max(0, rate.remaining)
-            lines += _LINES % (name, rate.limit, name, left, name, rate.reset_s)
-    return Lines(lines)
+    requests, tokens = remaining.requests, remaining.tokens
+    if requests is None and tokens is None:
+        return NO_LINES
+    if requests is None or tokens is None:
+        one, form = (tokens, _TOKENS) if requests is None else (requests, _REQUESTS)
+        assert one is not None, "one of the two is there"
+        return Lines(form % (one.limit, one.remaining, int(one.reset_s * 1e3)))
+    return Lines(
+        _BOTH
+        % (
+            requests.limit, requests.remaining, int(requests.reset_s * 1e3),
+            tokens.limit, tokens.remaining, int(tokens.reset_s * 1e3),
+        )
+    )  # fmt: skip
