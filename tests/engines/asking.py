@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from neocloud.engines import Endpoint
-from neocloud.wire import Pool, ResponseHead, UpstreamError
+from neocloud.wire import InPieces, Pool, ResponseHead, UpstreamError
 
 CHAT = b"/v1/chat/completions"
 
@@ -30,7 +30,7 @@ async def until(condition: Callable[[], bool], within_s: float = 8.0) -> None:
             await asyncio.sleep(0.01)
 
 
-class Taker:
+class Taker(InPieces):
     """Takes a streamed answer."""
 
     def __init__(self) -> None:

@@ -22,7 +22,17 @@ from neocloud.engines.emulated.wording import refusal
 from neocloud.perf import StepTable
 from neocloud.planner import Plan, make_plan, placement_table
 from neocloud.spec import Cloud, load_cloud
-from neocloud.wire import Address, Client, Pool, Response, Server, UpstreamError, fetch, serve
+from neocloud.wire import (
+    Address,
+    Client,
+    InPieces,
+    Pool,
+    Response,
+    Server,
+    UpstreamError,
+    fetch,
+    serve,
+)
 
 CLOUD = Path(__file__).with_name("cloud.yaml")
 CHAT = b"/v1/chat/completions"
@@ -134,7 +144,7 @@ def chat(text: str, **fields: object) -> dict[str, object]:
     return {"model": "llama", "messages": [{"role": "user", "content": text}], **fields}
 
 
-class Stream:
+class Stream(InPieces):
     """Takes a streamed answer; when each piece came is on record."""
 
     def __init__(self) -> None:

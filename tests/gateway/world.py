@@ -30,6 +30,7 @@ from neocloud.wire import (
     Address,
     Call,
     Client,
+    InPieces,
     Limits,
     Pool,
     Response,
@@ -70,7 +71,7 @@ def authorization(key: str = KEY) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"authorization", b"Bearer " + key.encode()),)
 
 
-class Taker:
+class Taker(InPieces):
     """Takes an answer as it comes."""
 
     def __init__(self, on_end: Callable[[Taker], None] = lambda _: None) -> None:

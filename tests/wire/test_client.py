@@ -13,6 +13,7 @@ from neocloud.wire import (
     Client,
     ClientLimits,
     Exchange,
+    InPieces,
     Pool,
     ResponseHead,
     UpstreamError,
@@ -61,7 +62,7 @@ async def request(reader: asyncio.StreamReader) -> bytes:
     return await reader.readuntil(b"\r\n\r\n")
 
 
-class Log:
+class Log(InPieces):
     def __init__(self) -> None:
         self.events: list[object] = []
         self.ended = asyncio.Event()

@@ -183,7 +183,8 @@ def _first_key(place: LedgerPlace) -> str:
     """Make a key for the first tenant, unless it has one."""
     keys = keys_of(place)
     now_ns = time.time_ns()
-    if any(key.tenant == DEFAULT_TENANT and key.in_force(now_ns) for key in keys.keys()):
+    kept = keys.keys()
+    if any(key.tenant == DEFAULT_TENANT and key.in_force(now_ns) for key in kept):
         return ""
     text, _ = keys.create(DEFAULT_TENANT, "first", now_ns)
     return text

@@ -91,6 +91,17 @@ class Flight:
 
     # wire.Receiver
 
+    def on_whole(self, head: ResponseHead, body: bytes) -> None:
+        """All of the answer has come at once."""
+        self.on_head(head)
+        if self._stream is not None:
+            if body:
+                self.on_data(body)
+            self.on_end()
+            return
+        self._size = len(body)
+        self._whole(head, body)
+
     def on_head(self, head: ResponseHead) -> None:
         """The engine has begun to answer."""
         self._head = head
@@ -140,9 +151,8 @@ class Flight:
 
     def on_end(self) -> None:
         """The engine's answer is whole."""
-        head, backend = self._head, self._backend
+        head = self._head
         assert head is not None, "an answer has a head"
-        assert backend is not None, "an answer comes from a replica"
         if self._stream is not None:
             rest = self._stream.rest()
             if rest:
@@ -150,7 +160,12 @@ class Flight:
             self._leave(broken=self._stream.failed or not self._stream.complete)
             self._end_stream(self._stream)
             return
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._whole(head, self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces))
+
+    def _whole(self, head: ResponseHead, body: bytes) -> None:
+        """An unstreamed answer has come."""
+        backend = self._backend
+        assert backend is not None, "an answer comes from a replica"
         if head.status != 200:
             self._refused(head.status, body, backend)
             return

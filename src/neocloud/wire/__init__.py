@@ -4,7 +4,7 @@ Both sides work with callbacks on protocols, so that a request needs no task, an
 they are. Who wants `await` has `Exchange.drain` and `fetch`.
 """
 
-from neocloud.wire.client import Call, Client, Pool, Receiver
+from neocloud.wire.client import Call, Client, InPieces, Pool, Receiver
 from neocloud.wire.errors import UpstreamError, UpstreamFault
 from neocloud.wire.exchange import Exchange
 from neocloud.wire.fetch import fetch
@@ -22,6 +22,7 @@ __all__ = [
     "Handler",
     "Header",
     "Headers",
+    "InPieces",
     "Limits",
     "Lines",
     "Pool",

@@ -18,9 +18,14 @@ _CLOSED = "shutting down"
 class Receiver(Protocol):
     """Takes an answer: `on_head`, any number of `on_data`, then `on_end`; or `on_error` any time.
 
-    Nothing more comes after `on_end`, `on_error` or an abort. The connection is free again when
-    `on_end` is called.
+    An answer that came whole, in one piece, may be handed over by `on_whole` alone. Nothing more
+    comes after `on_end`, `on_whole`, `on_error` or an abort. The connection is free again when
+    `on_end` or `on_whole` is called.
     """
+
+    def on_whole(self, head: ResponseHead, body: bytes) -> None:
+        """All of the answer has come."""
+        ...
 
     def on_head(self, head: ResponseHead) -> None:
         """Status and fields have come."""
@@ -37,6 +42,17 @@ class Receiver(Protocol):
     def on_error(self, error: UpstreamError) -> None:
         """There will be no whole answer."""
         ...
+
+
+class InPieces:
+    """A `Receiver` that takes a whole answer like any other."""
+
+    def on_whole(self: Receiver, head: ResponseHead, body: bytes) -> None:
+        """All of the answer has come."""
+        self.on_head(head)
+        if body:
+            self.on_data(body)
+        self.on_end()
 
 
 class Call:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from neocloud.wire.client import Pool
+from neocloud.wire.client import InPieces, Pool
 from neocloud.wire.errors import UpstreamError, UpstreamFault
 from neocloud.wire.heads import NO_LINES, Headers
 from neocloud.wire.records import Response, ResponseHead
 
 
-class _Collector:
+class _Collector(InPieces):
     def __init__(self, future: asyncio.Future[Response], max_bytes: int) -> None:
         self._future = future
         self._max_bytes = max_bytes

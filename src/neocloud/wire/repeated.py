@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,10})(?=\r\n)", re.IGNORECASE)
-_DIGITS = re.compile(rb"[0-9]{1,10}(?=\r)")
+_MAX_DIGITS = 10
 _ONCE = re.compile(rb"content-length", re.IGNORECASE)
 _CODING = re.compile(rb"transfer-encoding", re.IGNORECASE)
 
@@ -24,12 +24,13 @@ class Repeated:
         suffix: bytes after them, the empty line included.
     """
 
-    __slots__ = ("_after", "prefix", "suffix")
+    __slots__ = ("_after", "_rest", "prefix", "suffix")
 
     def __init__(self, prefix: bytes, suffix: bytes) -> None:
         self.prefix = prefix
         self.suffix = suffix
         self._after = len(prefix)
+        self._rest = len(suffix)
 
     @classmethod
     def of(cls, message: bytes) -> Repeated | None:
@@ -50,11 +51,11 @@ class Repeated:
         """The body, if `data` is exactly one message with this head; None for anything else."""
         if not data.startswith(self.prefix):
             return None
-        digits = _DIGITS.match(data, self._after)
-        if digits is None:
+        start = self._after
+        end = data.find(b"\r", start, start + _MAX_DIGITS + 1)
+        if end < 0 or not data.startswith(self.suffix, end):
             return None
-        end = digits.end()
-        if not data.startswith(self.suffix, end):
+        digits = data[start:end]
+        if not digits.isdigit() or int(digits) != len(data) - end - self._rest:
             return None
-        body = data[end + len(self.suffix) :]
-        return body if len(body) == int(digits[0]) else None
+        return data[end + self._rest :]

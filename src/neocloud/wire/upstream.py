@@ -252,15 +252,18 @@ class ClientConnection(asyncio.Protocol):
 
     def _again(self, call: Call, body: bytes) -> None:
         """An answer like the one before, with another body."""
-        head = self._head = self._model
+        head = self._model
         assert head is not None, "a head is kept with its answer"
         self._delimited = self._complete = self._head_told = self._kept = True
-        receiver = call.receiver
-        receiver.on_head(head)
-        if body and self._wanted(call):
-            receiver.on_data(body)
-        if self._wanted(call):
-            self._end(call, reusable=True)
+        call.done = True
+        self._call = None
+        if self._paused:
+            self.resume()
+        if self._transport.get_write_buffer_size() == 0:
+            self.release()
+        else:
+            self.drop()
+        call.receiver.on_whole(head, body)
 
     def _wanted(self, call: Call) -> bool:
         return self._call is call and not call.done

@@ -36,7 +36,9 @@ def engine_body(
         front = b'"%b":%d,' % (limit_field.encode(), wanted.limit or 0)
     if wanted.salt_field:
         front += b'"%b":"%b",' % (wanted.salt_field.encode(), wanted.salt.encode())
-    if asked.stream and (wanted.continuous or not asked.wants_usage):
+    if asked.stream and (
+        wanted.continuous or not asked.wants_usage or b'"stream_options"' not in body
+    ):
         front += (
             b'"stream_options":{"include_usage":true,"continuous_usage_stats":true},'
             if wanted.continuous
