@@ -50,6 +50,15 @@ def test_verify_tells_counts_and_hash(folder: Path):
     assert hash_of(folder, "--ledger", FILE) in shown
 
 
+def test_segments_may_lie_elsewhere(folder: Path):
+    (folder / "ledger.db.segments").rename(folder / "fast")
+    assert "60 usage events" in told(folder, "ledger", "verify", "cloud.yaml")
+    for where in (("cloud.yaml",), ("--ledger", FILE)):
+        assert "100 usage events" in told(folder, "ledger", "verify", *where, "--segments", "fast")
+    (folder / "fast.yaml").write_text(TEXT + "gateway: {segments: fast}\n")
+    assert "100 usage events" in told(folder, "ledger", "verify", "fast.yaml")
+
+
 def test_verify_of_a_damaged_ledger_ends_with_2_and_says_where(folder: Path):
     segment = max((folder / "ledger.db.segments" / "worker-1").glob("*.log"))
     segment.write_bytes(b"nonsense" + segment.read_bytes()[8:])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from neocloud.ledger import Ledger
 from neocloud.ledger.carrier import Carrier
 from neocloud.ledger.place import LedgerPlace, ledger_place
 from neocloud.ledger.records import AttemptEvent
@@ -35,6 +37,19 @@ def write(place: LedgerPlace, first: int, count: int, worker: int = 0) -> None:
                     )
                 )  # fmt: skip
         desk.run_until(count)
+
+
+@contextmanager
+def one_open(place: LedgerPlace, number: int) -> Iterator[Ledger]:
+    """A gateway that runs, with one request open and on the disk until the end."""
+    assert place.path is not None
+    desk = Desk()
+    with opened(place.path, desk) as ledger:
+        ledger.admit(admission(number), desk.noted("in"))
+        ledger.hurry(request_id(number))
+        desk.run_until(1)
+        yield ledger
+        ledger.settle(usage(number), None)
 
 
 def ship(place: LedgerPlace) -> int:

@@ -21,7 +21,7 @@ from neocloud.ledger.verify import verify
 
 from ..servers.postgresql import shared  # noqa: TID252  (a real server)
 from .events import START_NS, WAIT_S, Desk, admission, allocation, opened, request_id, usage
-from .filling import filled, place_in, ship, write
+from .filling import filled, one_open, place_in, ship, write
 
 
 def ids(place: LedgerPlace) -> list[str]:
@@ -42,15 +42,10 @@ def execute(place: LedgerPlace, statement: str) -> None:
 def test_a_backup_holds_what_the_ledger_does_and_keys_and_segments(tmp_path):
     place = filled(tmp_path)
     text, _ = keys_of(place).create("acme", "", 1)
-    with opened(place.path) as ledger:
-        ledger.admit(admission(500))
-        ledger.hurry(request_id(500))
-        while not list(Reader(place).open_requests()):
-            pass
+    with one_open(place, 500):
         copy, held = backup(place, tmp_path / "copy")
         assert contents_of(Reader(copy)) == held == contents_of(Reader(place))
         assert [a.request_id for a in Reader(copy).open_requests()] == [request_id(500)]
-        ledger.settle(usage(500), lambda: None)
     keys: Keys = keys_of(copy)
     assert isinstance(keys, KeyStore)
     assert keys.keys() == keys_of(place).keys()
@@ -62,13 +57,8 @@ def test_a_backup_holds_what_the_ledger_does_and_keys_and_segments(tmp_path):
 
 def test_a_gateway_goes_on_from_a_backup_and_closes_what_was_open(tmp_path):
     place = filled(tmp_path)
-    with opened(place.path) as ledger:
-        ledger.admit(admission(500))
-        ledger.hurry(request_id(500))
-        while not list(Reader(place).open_requests()):
-            pass
+    with one_open(place, 500):
         copy, _ = backup(place, tmp_path / "copy")
-        ledger.settle(usage(500), lambda: None)
     with opened(copy.path) as ledger:
         assert ledger.recovered == 1
         ledger.admit(admission(501))
@@ -220,16 +210,11 @@ def test_a_span_that_is_written_again_is_no_mistake(tmp_path):
 
 def test_a_request_both_open_and_ended_is_told(tmp_path):
     place = filled(tmp_path)
-    with opened(place.path) as ledger:
-        ledger.admit(admission(3))
-        ledger.hurry(request_id(3))
-        while not list(Reader(place).open_requests()):
-            pass
+    with one_open(place, 3):
         problems = verify(place).problems
         assert problems == (
             f"{place.segments}: request {request_id(3)} is open, and has ended as well",
         )
-        ledger.settle(usage(3), lambda: None)
 
 
 def test_a_database_with_broken_pages_is_told(tmp_path):
@@ -299,13 +284,8 @@ def test_compacting_ships_and_drops_segments_and_no_event(tmp_path):
 def test_what_a_dead_gateway_left_open_stays_until_one_closes_it(tmp_path):
     place = filled(tmp_path)
     copy = place_in(tmp_path, "copy/ledger.db")
-    with opened(place.path) as ledger:
-        ledger.admit(admission(500))
-        ledger.hurry(request_id(500))
-        while not list(Reader(place).open_requests()):
-            pass
+    with one_open(place, 500):
         backup(place, tmp_path / "copy")  # as it would stand there after a crash
-        ledger.settle(usage(500), lambda: None)
     done = compact(copy)
     assert done.open_requests == 1
     assert [a.request_id for a in Reader(copy).open_requests()] == [request_id(500)]

@@ -12,8 +12,8 @@ from neocloud.ledger.migrate import DifferentContentsError, migrate
 from neocloud.ledger.store import Batch
 
 from ..servers.postgresql import running, shared  # noqa: TID252  (a real server)
-from .events import admission, opened, request_id, usage
-from .filling import filled, place_in, ship, write
+from .events import usage
+from .filling import filled, one_open, place_in, ship, write
 
 
 @pytest.fixture
@@ -89,14 +89,9 @@ def test_what_a_source_gained_comes_with_another_run(tmp_path, target):
     source = filled(tmp_path)
     migrate(source, target, untold)
     write(source, 300, 20)
-    with opened(source.path) as ledger:
-        ledger.admit(admission(500))
-        ledger.hurry(request_id(500))
-        while not list(Reader(source).open_requests()):
-            pass
+    with one_open(source, 500):
         done = migrate(source, target, untold)
         assert (done.contents.usage, done.open_requests) == (120, 1)
-        ledger.settle(usage(500), lambda: None)
     assert migrate(source, target, untold).contents.usage == 121
     ship(source)
     assert migrate(source, target, untold).resumed > 0, "shipping changes nothing"

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neocloud.quotas import BankError, Hold, Limited, NeedsLease, Quotas, Refusal, TenantLimit
+from neocloud.quotas.account import Want
 from neocloud.units import parse_utc
 
 from .world import TENANT, Clock, MemoryBank, admit_once, exchange, periods, quotas
@@ -67,6 +68,35 @@ def test_idle_workers_keep_nothing_after_a_while_and_closed_ones_at_once():
         await second.close()
         await first.close()
         assert bank.charged() == 94  # what the second holds at its end stays charged
+
+    asyncio.run(main())
+
+
+def test_two_workers_that_each_have_a_part_of_what_is_left_do_not_wait_for_each_other():
+    async def main() -> None:
+        _, _, (first, second) = pair(TenantLimit(budget=100, tokens_per_minute=100))
+        await first.start()
+        await second.start()
+        first._accounts[TENANT].waiting[0] = Want(60, 60)
+        second._accounts[TENANT].waiting[0] = Want(40, 40)
+        for worker in (first, second, first, second):
+            worker._desk.active.update(worker._accounts.values())
+            await exchange(worker)
+        for worker in (first, second):
+            worker._accounts[TENANT].waiting.clear()
+        parts = [worker._accounts[TENANT].month.free for worker in (first, second)]
+        assert sum(parts) == 100
+        assert all(0 < part < 100 for part in parts)
+        asked = [
+            asyncio.ensure_future(worker.acquire(TENANT, 61, 61)) for worker in (first, second)
+        ]
+        async with asyncio.timeout(20):
+            while not all(task.done() for task in asked):
+                await asyncio.sleep(0.01)
+                for worker in (first, second):
+                    await exchange(worker)
+        outcomes = sorted(type(task.result()).__name__ for task in asked)
+        assert outcomes == ["Hold", "Refusal"]
 
     asyncio.run(main())
 

@@ -1,4 +1,4 @@
-"""Real processes on one budget, through real stores that are killed: never over, and all is used."""
+"""Real processes on one budget, through stores that are killed: never over, and all is used."""
 
 from __future__ import annotations
 
@@ -33,7 +33,20 @@ class Workers:
         self.running: dict[str, subprocess.Popen[str]] = {}
         self.starts = 0
 
-    def start(self, name: str, spent: int | None = None) -> None:
+    def start(self, *names: str) -> None:
+        """Start some with nothing known of them, and let them begin together."""
+        for name in names:
+            self.make(name)
+        for name in names:
+            self.begin(name)
+
+    def begin(self, name: str) -> None:
+        process = self.running[name]
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+    def make(self, name: str, spent: int | None = None) -> None:
         self.starts += 1
         words = [self.store, name, self.limit, str(self.ledger(name)), str(self.starts)]
         process = subprocess.Popen(
@@ -106,8 +119,7 @@ def workers(store: str, tmp_path: Path) -> Iterator[Workers]:
 
 
 def test_report_13_two_processes_on_one_budget_use_all_of_it_and_no_more(workers: Workers):
-    for name in "ab":
-        workers.start(name)
+    workers.start("a", "b")
     workers.wait()
     assert all(workers.entries(name) for name in "ab")
     total = workers.total("ab")
@@ -117,14 +129,14 @@ def test_report_13_two_processes_on_one_budget_use_all_of_it_and_no_more(workers
 def test_report_13_workers_killed_again_and_again_never_overrun(workers: Workers):
     """Each comes back with what its own ledger shows, so nothing of its leases is lost either."""
     chance = random.Random(13)
-    workers.start("a")
-    workers.start("b")
+    workers.start("a", "b")
     for part in range(1, 9):
         workers.until(part * 50 * COST, "ab")
         name = chance.choice("ab")
         workers.kill(name)
         assert workers.total("ab") <= 600 * COST
-        workers.start(name, workers.spent(name))
+        workers.make(name, workers.spent(name))
+        workers.begin(name)
     workers.wait()
     total = workers.total("ab")
     assert 600 * COST - COST < total <= 600 * COST
@@ -145,14 +157,9 @@ def test_two_processes_overshoot_a_rate_by_one_periods_refill_at_most(store, tmp
     each = 1 if kind == "requests_per_minute" else COST
     workers = Workers(store, tmp_path, TenantLimit(**{kind: 240 * each}))
     try:
-        for name in "ab":
-            workers.start(name)
-        if each == 1:
-            end = 240 + 20
-        else:
-            end = (240 + 20) * COST
+        workers.start("a", "b")
         deadline = time.monotonic() + WAIT_S
-        while used(workers, each) < end:
+        while used(workers, each) < (240 + 20) * each:
             assert time.monotonic() < deadline, used(workers, each)
             time.sleep(0.02)
         workers.finish()
@@ -178,8 +185,7 @@ def test_report_13_a_redis_killed_under_load_never_lets_a_budget_overrun(
 ):
     workers = Workers(redis.url, tmp_path, TenantLimit(budget=900 * COST))
     try:
-        for name in "ab":
-            workers.start(name)
+        workers.start("a", "b")
         for part in range(1, 6):
             workers.until(part * 60 * COST, "ab")
             redis.kill()
@@ -196,8 +202,7 @@ def test_report_13_a_redis_killed_under_load_never_lets_a_budget_overrun(
 def test_a_redis_that_hangs_is_away_and_comes_back(redis: RedisServer, tmp_path: Path):
     workers = Workers(redis.url, tmp_path, TenantLimit(budget=900 * COST))
     try:
-        for name in "ab":
-            workers.start(name)
+        workers.start("a", "b")
         workers.until(100 * COST, "ab")
         redis.freeze()
         time.sleep(3.0)  # longer than a call may take

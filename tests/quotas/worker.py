@@ -1,8 +1,8 @@
-"""A worker process that spends as fast as it can: `worker.py STORE NAME LIMITS LEDGER SEED [SPENT]`.
+"""A worker that spends as fast as it can: `worker.py STORE NAME LIMITS LEDGER SEED [SPENT]`.
 
 STORE is a path or a Redis URL, LIMITS a `TenantLimit` as JSON. Before it settles a request it
 writes its time and cost to LEDGER, as the gateway does; it ends when the budget is used up, or when
-its standard input closes.
+its standard input closes. It begins with the first line of its standard input.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ async def main() -> None:
     ledger = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     over = asyncio.Event()
     running = asyncio.ensure_future(quotas.run())
-    closing = asyncio.ensure_future(until_closed(over))
     print("started", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    closing = asyncio.ensure_future(until_closed(over))
     chances = [random.Random(f"{seed} {number}") for number in range(CLIENTS)]
     await asyncio.gather(*(client(quotas, chance, ledger, over) for chance in chances))
     running.cancel()

@@ -3,7 +3,8 @@
     python tools/docs/generate.py [--check] [--to DIR]
 
 What they are made from: the fields of the cloud file and the codes of its mistakes
-(`neocloud.spec`), the verbs (`neocloud.cli`), the records that are laid down for other programs.
+(`neocloud.spec`), the verbs (`neocloud.cli`), the gateway's routes (`neocloud.gateway.openapi`),
+the records that are laid down for other programs.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from pathlib import Path
 import error_page
 import field_page
 import markdown
+import msgspec
 import schema_files
 import verb_page
+
+from neocloud.gateway.openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,8 +38,14 @@ def _index() -> str:
     return markdown.page(
         "Reference",
         markdown.table(["page", "for"], rows),
+        "What the gateway speaks, as OpenAPI 3.1: [openapi.json](openapi.json), and from a running "
+        "one `GET /openapi.json`, with the names of its models.",
         "Schemas of the files that are read and written: `schemas/`.",
     )
+
+
+def _openapi() -> str:
+    return msgspec.json.format(document(), indent=1).decode() + "\n"
 
 
 FILES: dict[str, Callable[[], str]] = {
@@ -43,6 +53,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/cloud-file.md": field_page.render,
     "docs/reference/errors.md": error_page.render,
     "docs/reference/cli.md": verb_page.render,
+    "docs/reference/openapi.json": _openapi,
     **{
         f"schemas/{name}.schema.json": partial(schema_files.render, name)
         for name in schema_files.SCHEMAS

@@ -30,10 +30,27 @@ def _record(kind: type[msgspec.Struct], title: str = "") -> Callable[[], dict[st
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": title or fields["schema"].default,
-            **msgspec.json.schema(kind),
+            **msgspec.json.schema(_as_object(kind)),
         }
 
     return make
+
+
+def _as_object(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The record as an object of named fields, even if it lies on disk as an array."""
+    if not kind.__struct_config__.array_like:
+        return kind
+    return msgspec.defstruct(
+        kind.__name__,
+        [
+            (field.name, field.type, field.default)
+            if field.default is not msgspec.NODEFAULT
+            else (field.name, field.type)
+            for field in msgspec.structs.fields(kind)
+        ],
+        namespace={"__doc__": kind.__doc__},
+        kw_only=True,
+    )
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {

@@ -24,12 +24,13 @@ def ledger_failures() -> Iterator[None]:
         raise Failure(str(error)) from None
 
 
-def ledger_of(cloud: Cloud, cloud_file: Path) -> LedgerPlace:
-    """Place of the ledger that the cloud's file names."""
-    segments = cloud.gateway.segments
-    return ledger_place(
-        cloud.gateway.ledger, cloud_file.parent, Path(segments) if segments else None
-    )
+def ledger_of(cloud: Cloud, cloud_file: Path, segments: Path | None = None) -> LedgerPlace:
+    """Place of the ledger that the cloud's file names; its segments may lie elsewhere."""
+    if segments is not None:
+        segments = segments.absolute()  # from the working folder, not from the file's
+    elif cloud.gateway.segments:
+        segments = Path(cloud.gateway.segments)
+    return ledger_place(cloud.gateway.ledger, cloud_file.parent, segments)
 
 
 def ledger_named(url: str, segments: Path | None) -> LedgerPlace:
@@ -48,7 +49,7 @@ def ledger_asked(
             f"which ledger? Give the cloud's file: neocloud {verb} FILE, or the ledger: "
             f"neocloud {verb} --ledger sqlite:///ledger.db"
         )
-    return ledger_of(cloud, cloud_file)
+    return ledger_of(cloud, cloud_file, segments)
 
 
 cloud_file_argument = click.argument(
@@ -61,8 +62,8 @@ ledger_option = click.option(
 segments_option = click.option(
     "--segments",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the segments of this machine, with --ledger; beside the ledger, or "
-    "ledger-segments, unless given.",
+    help="Folder of the segments of this machine; the file's, or beside the ledger, or "
+    "ledger-segments for PostgreSQL, unless given.",
 )
 period_option = click.option(
     "--period", help="Only this, UTC: 2026-10, 2026-10-05 or START/END; all unless given."

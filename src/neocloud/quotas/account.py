@@ -9,6 +9,7 @@ because only the bank knows how full the bucket may be.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -20,6 +21,8 @@ NO_SLOT_LIMIT = 1 << 60
 """Stand for no limit where the request path counts in whole numbers."""
 
 NEVER_S = -math.inf
+N = TypeVar("N", int, float)
+
 _SOON = 0.25
 """Ask for more when less is left than this part of a period used."""
 _AHEAD = 2
@@ -204,45 +207,56 @@ class Account:
         requests = tokens = RateAsk()
         slots, money = SlotAsk(), MoneyAsk()
         if limit.requests_per_minute is not None:
-            target = 0.0 if leaving else self.use[0] * _AHEAD + len(wants)
-            self.requests, requests = _rate_ask(
-                self.requests, 0.0, limit.requests_per_minute, target, 1 if wants else 0,
-                idle=idle or (known.requests.short and not alone), whole=whole,
-            )  # fmt: skip
+            ahead = 0.0 if idle else self.use[0] * _AHEAD + len(wants)
+            most = limit.requests_per_minute if whole else ahead
+            need = 1.0 if wants else 0.0
+            idle_kind = idle or known.requests.short
+            keep = _kept(self.requests, ahead, need, idle=idle_kind, alone=alone and not leaving)
+            keep = max(0.0, min(keep, limit.requests_per_minute))
+            requests = _rate_ask(keep, self.requests - keep, need, most)
+            self.requests = keep
         if limit.tokens_per_minute is not None:
-            target = 0.0 if leaving else self.use[1] * _AHEAD + sum(w.tokens for w in wants)
-            self.tokens, tokens = _rate_ask(
-                self.tokens, back, limit.tokens_per_minute, target,
-                min((w.tokens for w in wants), default=0),
-                idle=idle or (known.tokens.short and not alone), whole=whole,
-            )  # fmt: skip
+            ahead = 0.0 if idle else self.use[1] * _AHEAD + sum(w.tokens for w in wants)
+            most = limit.tokens_per_minute if whole else ahead
+            need = min((float(w.tokens) for w in wants), default=0.0)
+            idle_kind = idle or known.tokens.short
+            keep = _kept(self.tokens, ahead, need, idle=idle_kind, alone=alone and not leaving)
+            keep = max(0.0, min(keep, limit.tokens_per_minute))  # a debt goes back as one
+            tokens = _rate_ask(keep, back + self.tokens - keep, need, most)
+            self.tokens = keep
         if limit.concurrent_requests is not None:
-            spare = 0 if leaving or idle else self.running // 2
-            slots = self._slot_ask(
-                limit.concurrent_requests, spare + len(wants), 1 if wants else 0,
-                idle=idle or (known.slots.short and not alone), whole=whole,
-            )  # fmt: skip
+            most_slots = limit.concurrent_requests
+            spare = 0 if idle else self.running // 2 + len(wants)
+            idle_kind = idle or known.slots.short
+            kept = _kept(self.slots, spare, 0, idle=idle_kind, alone=alone and not leaving)
+            kept = max(0, min(kept, most_slots - self.running))
+            self.leased_slots -= self.slots - kept
+            self.slots = kept
+            lack = 1 if wants and not kept else 0
+            more = most_slots if whole else max(lack, spare - kept)
+            slots = SlotAsk(self.leased_slots, kept, lack, more)
         if limit.budget is not None:
-            ahead = 0 if leaving else self.use[2] * _AHEAD + sum(w.money for w in wants)
-            most = limit.budget if whole else max(0, ahead - month.free)
-            least = max(0, min((w.money for w in wants), default=0) - month.free)
-            if idle or (known.money.short and not alone):
-                month.free = min(month.free, ahead)
-            spare = max(0, month.free)
-            kept = month.used + month.held + spare
-            money = MoneyAsk(kept, month.used, spare, least, max(most, least))
+            money = self._money_ask(
+                limit.budget, wants, idle=idle, whole=whole, alone=alone and not leaving,
+            )  # fmt: skip
         return Ask(
             tenant=self.tenant, month=month.key, limit=limit, touched_s=touched_s,
             requests=requests, tokens=tokens, slots=slots, money=money,
         )  # fmt: skip
 
-    def _slot_ask(self, limit: int, target: int, least: int, *, idle: bool, whole: bool) -> SlotAsk:
-        keep = min(self.slots, target) if idle else self.slots
-        keep = max(0, min(keep, limit - self.running))
-        most = limit if whole else max(0, target - keep)
-        self.leased_slots -= self.slots - keep
-        self.slots = keep
-        return SlotAsk(self.leased_slots, keep, max(0, least - keep), most)
+    def _money_ask(
+        self, budget: int, wants: list[Want], *, idle: bool, whole: bool, alone: bool
+    ) -> MoneyAsk:
+        month, short = self.month, self.known.money.short
+        ahead = 0 if idle else self.use[2] * _AHEAD + sum(want.money for want in wants)
+        need = min((want.money for want in wants), default=0)
+        # What was spent beyond the slice is told as used: the bank bears it from now on.
+        free = max(0, month.free)
+        month.free = free = _kept(free, ahead, need, idle=idle or short, alone=alone)
+        least = max(0, need - free)
+        most = budget if whole else max(0, ahead - free)
+        kept = month.used + month.held + free
+        return MoneyAsk(kept, month.used, free, least, max(most, least))
 
     def take(self, grant: Grant, asked: Ask, now_s: float) -> None:
         """Add what was granted."""
@@ -283,13 +297,20 @@ def _with_pool(known: Grant, budget: int) -> Grant:
     return replace(known, money=replace(known.money, pool=budget, elsewhere=0), spent=0)
 
 
-def _rate_ask(
-    free: float, back: float, limit: int, target: float, least: float, *, idle: bool, whole: bool
-) -> tuple[float, RateAsk]:
-    """What stays of a rate, and what to tell of it."""
-    keep = min(free, target) if idle else free
-    keep = min(max(0.0, keep), limit)  # a debt from while the bank was away goes back as one
-    back += free - keep
-    most = float(limit) if whole else max(0.0, target - keep)
-    lack = max(0.0, least - keep)
-    return keep, RateAsk(keep, back, lack, max(most, lack))
+def _kept(free: N, ahead: N, need: N, *, idle: bool, alone: bool) -> N:
+    """What a worker keeps of what it has free.
+
+    All while it is alone. Nothing where it is too little for the request that waits for it: two
+    workers that each kept a part of what is left would both wait for the other's. Else what is
+    needed ahead if it has lain idle or another is short, and all if not.
+    """
+    if alone:
+        return free
+    if free < need:
+        return free * 0
+    return min(free, ahead) if idle else free
+
+
+def _rate_ask(kept: float, back: float, need: float, most: float) -> RateAsk:
+    lack = max(0.0, need - kept)
+    return RateAsk(kept, back, lack, max(0.0, lack, most - kept))

@@ -96,11 +96,11 @@ class Completions:
         if request.max_tokens is not None and request.max_tokens < 0:
             raise ApiError(400, "max_tokens must not be negative", "bad_max_tokens")
         choices = 1 if request.n is None else request.n
-        generated = choices if request.best_of is None else request.best_of
+        best_of = 1 if request.best_of is None else request.best_of
         if not 1 <= choices <= MAX_ANSWERS:
             raise ApiError(400, f"n must lie between 1 and {MAX_ANSWERS}", "bad_n")
-        if not choices <= generated <= MAX_ANSWERS:
-            raise ApiError(400, f"best_of must lie between n and {MAX_ANSWERS}", "bad_best_of")
+        if not 1 <= best_of <= MAX_ANSWERS:
+            raise ApiError(400, f"best_of must lie between 1 and {MAX_ANSWERS}", "bad_best_of")
         options = request.stream_options
         return AskedCompletion(
             model=request.model,
@@ -108,7 +108,7 @@ class Completions:
             stream=bool(request.stream),
             wants_usage=options is not None and bool(options.include_usage),
             limit=request.max_tokens,
-            answers=prompts * generated,
+            answers=prompts * max(choices, best_of),
             prompts=prompts,
             choices=choices,
         )

