@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocloud.ledger import LedgerError, Reader
+from neocloud.ledger.carrier import Carrier
+from neocloud.ledger.sqlite import SqliteStore
 from neocloud.units import Period
 
 from .events import START_NS, WAIT_S, Desk, admission, allocation, energy, opened, usage
@@ -138,3 +142,24 @@ def test_a_reader_disturbs_no_writer_and_sees_whole_commits(tmp_path: Path):
         watcher.join(WAIT_S)
         assert ledger.failure is None
     assert wrong == []
+
+
+def peak_of_reading(path: Path, count: int) -> int:
+    """Bytes of memory at most, half of the events shipped."""
+    with opened(path) as ledger:
+        for number in range(count):
+            ledger.admit(admission(number))
+            ledger.settle(usage(number), None)
+    with closing(SqliteStore(path)) as store:
+        Carrier(store, path.with_name(path.name + ".segments"), rows=count // 2).round()
+    tracemalloc.start()
+    found = sum(1 for _ in Reader(path).usage())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == count
+    return peak
+
+
+def test_memory_does_not_grow_with_what_is_in_store_and_segments(tmp_path: Path):
+    few = peak_of_reading(tmp_path / "few.db", 20_000)
+    assert peak_of_reading(tmp_path / "many.db", 60_000) < 1.5 * few

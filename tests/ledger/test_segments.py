@@ -37,6 +37,7 @@ from .events import (
     request_id,
     usage,
 )
+from .folders import folder_of, ids, segments
 
 STREAM = "00112233445566778899aabbccddeeff"
 
@@ -46,14 +47,6 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def folder_of(path: Path) -> Path:
-    return path.with_name(path.name + ".segments") / "worker-0"
-
-
-def segments(path: Path) -> list[Path]:
-    return sorted(folder_of(path).glob("*.log"))
-
-
 @contextmanager
 def reading(file: Path) -> Iterator[int]:
     descriptor = os.open(file, os.O_RDONLY)
@@ -61,10 +54,6 @@ def reading(file: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def ids(events: object) -> list[str]:
-    return [event.request_id for event in events]  # type: ignore[attr-defined]
 
 
 def framed(*batches: tuple[list[object], list[object]]) -> bytes:
@@ -226,7 +215,7 @@ def test_a_segment_that_cannot_be_begun_is_begun_later(path, monkeypatch):
         assert ledger.failure is None
     assert left == [0]
     assert ids(Reader(path).usage()) == [request_id(n) for n in range(100)]
-    assert not list(folder_of(path).glob("*.new"))
+    assert not list((folder_of(path) / "worker-0").glob("*.new"))
 
 
 # What had been told of requests when their process was killed.
