@@ -77,6 +77,29 @@ def test_a_new_store_is_empty_and_making_it_again_changes_nothing(connect, store
     assert (everything(again), again.position("a")) == (FULL, 1)
 
 
+def test_several_may_make_it_at_once(connect):
+    """As the workers of a gateway do that starts on an empty folder."""
+    together = threading.Barrier(6)
+    failed: list[Exception] = []
+
+    def make() -> None:
+        made = connect()
+        together.wait(WAIT_S)
+        try:
+            made.create()
+            made.apply("a", 1, Batch(usage=[usage(1)]))
+        except Exception as error:  # whatever it is
+            failed.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert not failed
+    assert list(everything(connect()).usage) == [usage(1)]
+
+
 def test_a_batch_delivered_again_changes_nothing_whoever_delivers_it(connect, store):
     store.apply("a", 9, FULL)
     changed = Batch(
