@@ -11,7 +11,7 @@ from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage, Wanted
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Backend, Serving
 from neocloud.gateway.ticket import Ticket
-from neocloud.gateway.tokens import Count, count_of
+from neocloud.gateway.tokens import Count, count_of, tell_progress
 from neocloud.ledger import AttemptEvent, Status
 from neocloud.wire import (
     Call,
@@ -133,16 +133,7 @@ class Flight:
         if stream.content_seen:
             if not self._first_token_ns:
                 self._first_token_ns = time.time_ns()
-            usage = stream.usage
-            if usage is None:
-                ticket = self._ticket
-                self._gateway.ledger.progress.tell(
-                    self._slot, ticket.estimated_input, 0, stream.content_events, False
-                )
-            else:
-                self._gateway.ledger.progress.tell(
-                    self._slot, usage.input_tokens, usage.cached_tokens, usage.output_tokens, True
-                )
+            tell_progress(self._gateway.ledger.progress, self._slot, stream, self._ticket)
         if out:
             self._pass(out)
         elif stream.oversized:
@@ -303,8 +294,7 @@ class Flight:
         if self._settled:
             return
         self._drop_call()
-        usage = self._stream.usage if self._stream is not None else None
-        self._settle(Status.ABORTED, usage, _nothing)
+        self._settle(Status.ABORTED, None, _nothing)
 
     def _admission_durable(self) -> None:
         self._admitted_durable = True
@@ -341,14 +331,14 @@ class Flight:
 
     def _end_stream(self, stream: AnswerStream) -> None:
         if stream.complete:
-            self._settle(Status.COMPLETED, stream.usage, self._finish)
+            self._settle(Status.COMPLETED, None, self._finish)
             return
         fault = "error_in_stream" if stream.failed else "broke_off"
         self._gateway.attempt_failed(self._attempt(fault))
         if stream.failed:  # the client gets the engine's own words, and a clean end of the body
-            self._settle(Status.FAILED, stream.usage, self._finish)
+            self._settle(Status.FAILED, None, self._finish)
         else:
-            self._settle(Status.FAILED, stream.usage, self._exchange.abort)
+            self._settle(Status.FAILED, None, self._exchange.abort)
 
     def _finish(self) -> None:
         """Write what waited for the ledger. The admission is durable by now: it came before."""
@@ -367,20 +357,19 @@ class Flight:
     def _fail(self, status: int, message: str, code: str) -> None:
         if self._settled:
             return
-        usage = self._stream.usage if self._stream is not None else None
         if self._head_sent or self._held:
-            self._settle(Status.FAILED, usage, self._exchange.abort)
+            self._settle(Status.FAILED, None, self._exchange.abort)
         else:
             body = error_body(
                 status, message, code,
                 anthropic=self._api.anthropic, request_id=self._ticket.request_id,
             )  # fmt: skip
-            self._settle(Status.FAILED, usage, lambda: self._respond(status, body))
+            self._settle(Status.FAILED, None, lambda: self._respond(status, body))
 
     def _settle(
         self, status: Status, usage: Usage | None, then: Callable[[], None], now_ns: int = 0
     ) -> None:
-        """Write the usage event; `then` runs once it is durable."""
+        """Write the usage event, of a stream with its own usage; `then` runs once it is durable."""
         if self._settled:
             return
         self._settled = True
