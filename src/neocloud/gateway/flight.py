@@ -222,7 +222,7 @@ class Flight:
         backend.unanswered.add(self)
         self._sent_s = time.monotonic()
         self._serving.group.enter(backend.state, self._sent_s, self._ticket.route.prompt_tokens)
-        self._call = backend.pool.send(backend.ways[self._api.name].head, body, self)
+        self._call = backend.pool.send(self._ticket.head(backend, self._api.name), body, self)
 
     def _again(self) -> bool:
         """Try another replica, if one is left and the client still waits."""

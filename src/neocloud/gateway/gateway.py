@@ -21,7 +21,8 @@ from neocloud.gateway.fleet import Fleet, Serving
 from neocloud.gateway.flight import Flight
 from neocloud.gateway.limits import limit_lines, output_bound, refused
 from neocloud.gateway.models import model_card, model_list
-from neocloud.gateway.page import metrics_page
+from neocloud.gateway.observer import Observer
+from neocloud.gateway.page import Process, metrics_page
 from neocloud.gateway.rules import Rules
 from neocloud.gateway.shares import HourShares
 from neocloud.gateway.ticket import Ticket
@@ -58,6 +59,9 @@ class Gateway:
         quotas: what tenants may still use.
         callers: who may call.
         shares: where the plan sends requests at this hour.
+        traffic: what went through, for the page of metrics.
+        process: what that page tells of the process.
+        observer: told of each request; None where nobody watches.
         draining: True once it shuts down.
     """
 
@@ -74,6 +78,8 @@ class Gateway:
         self.waiting = Waiting(self)
         self.retries = RetryBudget(time.monotonic())
         self.traffic = Traffic()
+        self.process = Process()
+        self.observer: Observer | None = None
         # Request ids must not collide; they are no secret, and the system's entropy is slow.
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
         self._pending: set[asyncio.Task[None]] = set()
@@ -98,8 +104,12 @@ class Gateway:
 
     def refuse(self, exchange: Exchange, error: ApiError, *, anthropic: bool) -> None:
         """Answer a request that was not admitted."""
-        self.traffic.refused[error.status] += 1
+        self.traffic.refuse(error.status, error.code)
         request_id = new_request_id(time.time_ns(), self._chance.getrandbits(74))
+        if self.observer is not None:
+            api = self._apis.get(exchange.path)
+            name = api.name if api is not None else ""
+            self.observer.refused(exchange, name, error, request_id)
         lines = Lines(self.refusal_lines(error.status, error.retry_after_s))
         if error.lines:
             lines = Lines(lines + error.lines)
@@ -125,7 +135,9 @@ class Gateway:
             tokens = event.input_tokens + event.output_tokens
             money = ticket.rule.price.of(event) if used else 0
             self.quotas.settle(ticket.hold, money, tokens if used else 0)
-        self.traffic.ended(event)
+        self.traffic.ended(event, ticket.waited_ns)
+        if self.observer is not None:
+            then = self.observer.ended(event, ticket, then)
         self.ledger.settle(event, then)
 
     def give_back(self, hold: Hold | None) -> None:
@@ -135,6 +147,7 @@ class Gateway:
 
     def attempt_failed(self, attempt: AttemptEvent) -> None:
         """A replica did not answer well."""
+        self.traffic.attempt_failed(attempt)
         self.ledger.record_attempt(attempt)
 
     def left(self, serving: Serving) -> None:
@@ -148,6 +161,7 @@ class Gateway:
         """Another replica for a request whose first did not answer; None if there is none."""
         now_s = time.monotonic()
         if not self.retries.take(now_s):
+            self.traffic.out_of_retries += 1
             return None
         route = msgspec.structs.replace(ticket.route, excluded=tried)
         choice = choose(serving.group, route, now_s)
@@ -203,6 +217,7 @@ class Gateway:
 
     def _with_hold(self, entry: Entry, held: Hold | Refusal) -> None:
         if isinstance(held, Refusal):
+            self.traffic.over_limit[entry.caller.key.tenant, str(held.kind)] += 1
             left = self.quotas.remaining(entry.caller.key.tenant, time.monotonic())
             raise refused(held, limit_lines(left))
         entry.hold = held
@@ -257,6 +272,7 @@ class Gateway:
         backend = serving.backends[choice.index]
         state, endpoint = backend.state, backend.endpoint
         now_ns = time.time_ns()
+        waited_ns = now_ns - entry.waits_since_ns if entry.waits_since_ns else 0
         limited = asked.limit is not None or rule.max_output_tokens is not None
         admission = Admission(
             request_id=new_request_id(now_ns, self._chance.getrandbits(74)),
@@ -283,12 +299,18 @@ class Gateway:
             salt=caller.salt,
             route=route,
             hold=entry.hold,
+            waited_ns=waited_ns,
+            trace=None
+            if self.observer is None
+            else self.observer.begun(entry.exchange, now_ns, waited_ns),
             lines=self._lines(serving, entry)
             if entry.hold is not None or caller.explain
             else NO_LINES,
         )
         self.retries.request()
         Flight(self, entry, ticket, serving).begin(backend)
+        if waited_ns:
+            self.traffic.waited(asked.model, waited_ns)
 
     def _lines(self, serving: Serving, entry: Entry) -> Lines:
         """Header fields of an answer that not all answers have."""
