@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from neocloud.gateway.answers import JSON, error_body, with_request_id
-from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage, Wanted
+from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Backend, Serving
 from neocloud.gateway.ticket import Ticket
 from neocloud.gateway.tokens import Count, count_of, tell_progress
+from neocloud.gateway.whole import whole_answer
 from neocloud.ledger import AttemptEvent, Status
 from neocloud.wire import (
     Call,
@@ -160,13 +161,16 @@ class Flight:
         if head.status != 200:
             self._refused(head.status, body, backend)
             return
-        self._leave(broken=False)
         dialect = backend.ways[self._api.name].dialect
         try:
-            answer, usage = dialect.whole(body, self._asked)
+            answer, usage = whole_answer(dialect, body, self._asked)
         except ApiError as error:
-            self._fail(error.status, str(error), error.code)
+            self._leave(broken=True)
+            self._gateway.attempt_failed(self._attempt("no_answer"))
+            if not self._again():
+                self._fail(error.status, str(error), error.code)
             return
+        self._leave(broken=False)
         self._first_token_ns = now = time.time_ns()
         self._settle(Status.COMPLETED, usage, lambda: self._respond(200, answer), now)
 
@@ -197,19 +201,8 @@ class Flight:
     # own
 
     def _request_for(self, backend: Backend) -> bytes:
-        endpoint = backend.endpoint
-        rule = self._ticket.rule
-        return backend.ways[self._api.name].dialect.request(
-            self._body,
-            self._asked,
-            Wanted(
-                model=endpoint.model,
-                limit=rule.max_output_tokens,
-                continuous=endpoint.continuous,
-                salt_field=endpoint.salt_field,
-                salt=self._ticket.salt,
-            ),
-        )
+        dialect = backend.ways[self._api.name].dialect
+        return dialect.request(self._body, self._asked, self._ticket.wanted(backend.endpoint))
 
     def _send(self, backend: Backend, body: bytes) -> None:
         self._backend = backend
@@ -260,14 +253,7 @@ class Flight:
     def _attempt(self, fault: str) -> AttemptEvent:
         backend = self._backend
         assert backend is not None
-        return AttemptEvent(
-            request_id=self._ticket.request_id,
-            number=self._attempts,
-            replica=backend.state.replica,
-            fault=fault,
-            started_ns=time.time_ns() - int((time.monotonic() - self._sent_s) * 1e9),
-            ended_ns=time.time_ns(),
-        )
+        return self._ticket.attempt(backend, self._attempts, self._sent_s, fault)
 
     def _leave(self, *, broken: bool, full: bool = False) -> None:
         """The replica is done with this request."""
