@@ -109,8 +109,6 @@ class Flight:
         backend = self._backend
         assert backend is not None, "an answer comes from a replica"
         backend.unanswered.discard(self)
-        if head.status < 500 and head.status != 429:
-            self._serving.group.answered(backend.state, self._sent_s, time.monotonic())
         if head.status == 200 and self._asked.stream:
             kind = head.headers.get(b"content-type", b"")
             if kind.startswith(b"text/event-stream"):
@@ -134,6 +132,7 @@ class Flight:
         if stream.content_seen:
             if not self._first_token_ns:
                 self._first_token_ns = time.time_ns()
+                self._back_again()
             tell_progress(self._gateway.ledger.progress, self._slot, stream, self._ticket)
         if out:
             self._pass(out)
@@ -255,6 +254,12 @@ class Flight:
         assert backend is not None
         return self._ticket.attempt(backend, self._attempts, self._sent_s, fault)
 
+    def _back_again(self) -> None:
+        """A replica that was let alone, and is tried with this request, has begun to answer."""
+        backend = self._backend
+        if backend is not None and backend.state.breaker.opened:
+            self._serving.group.answered(backend.state, self._sent_s, time.monotonic())
+
     def _leave(self, *, broken: bool, full: bool = False) -> None:
         """The replica is done with this request."""
         backend = self._backend
@@ -267,6 +272,8 @@ class Flight:
             group.failed(state, self._sent_s, time.monotonic())
         elif full:
             group.full(state, self._sent_s, time.monotonic())
+        elif self._head is not None:  # not sooner: it may break off what it has begun
+            group.answered(state, self._sent_s, time.monotonic())
         group.leave(state, self._sent_s, self._ticket.route.prompt_tokens)
         self._gateway.left(self._serving)
 
