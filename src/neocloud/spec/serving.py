@@ -139,7 +139,7 @@ class Gateway:
         shown="none", origin="nothing is sent unless asked for",
     )  # fmt: skip
     trace_share: float = optional(
-        Number(0, 1, remedy=SHARE), "Of the traces that begin here, the share that is sent; whoever "
-        "begins one before the gateway decides for it.", default=1.0,
+        Number(0, 1, remedy=SHARE), "Of the traces that begin here, the share that is sent; "
+        "whoever begins one before the gateway decides for it.", default=1.0,
         origin="assumption: all, until they are too many",
     )  # fmt: skip

@@ -95,8 +95,8 @@ class EnergyMeter:
     """What measures the energy of a whole site: a table that grows, or a Prometheus server."""
 
     csv: str = optional(
-        Text(), "Path of a table from the file's folder on, with the columns `time` and `kWh` (used "
-        "since the line before) or `W` (mean power since then). Give this or `prometheus`.",
+        Text(), "Path of a table from the file's folder on, with the columns `time` and `kWh` "
+        "(used since the line before) or `W` (mean power since then). Give this or `prometheus`.",
         default="", shown="none", origin="one of the two must be given",
     )  # fmt: skip
     prometheus: str = optional(
