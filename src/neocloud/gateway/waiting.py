@@ -92,6 +92,16 @@ class Waiting:
         if not len(queue):
             self._queues.pop(serving, None)
 
+    def move(self) -> None:
+        """Let all who wait be judged and placed anew: other rules hold, or other replicas serve."""
+        queues, self._queues = self._queues, {}
+        for queue in queues.values():
+            for entry in queue.expired(float("inf")):
+                try:
+                    self._gateway.route_again(entry)
+                except ApiError as error:
+                    self._refuse(entry, error)
+
     def close(self) -> None:
         """Refuse all who wait: the gateway shuts down."""
         if self._timer is not None:
