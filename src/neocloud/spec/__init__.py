@@ -24,6 +24,16 @@ from neocloud.spec.finance import (
 from neocloud.spec.load import load_cloud, parse_cloud
 from neocloud.spec.planning import AGGREGATED, DISAGGREGATED, Planning
 from neocloud.spec.power import PowerContract, PowerStep
+from neocloud.spec.pricing import (
+    HourPrice,
+    ModelPrices,
+    PriceAdjustment,
+    PriceChange,
+    PriceTier,
+    Pricing,
+    TieredPrices,
+    TokenPricesApart,
+)
 from neocloud.spec.problems import CODES, Code, Note, Problem, SpecError
 from neocloud.spec.records import (
     Cloud,
@@ -58,7 +68,9 @@ __all__ = [
     "Finance",
     "FixedLengths",
     "Gateway",
+    "HourPrice",
     "Model",
+    "ModelPrices",
     "Network",
     "Note",
     "Objective",
@@ -68,7 +80,11 @@ __all__ = [
     "PowerContract",
     "PowerStep",
     "Prepayment",
+    "PriceAdjustment",
+    "PriceChange",
     "PriceStep",
+    "PriceTier",
+    "Pricing",
     "Problem",
     "Remote",
     "Rental",
@@ -78,7 +94,9 @@ __all__ = [
     "Tenant",
     "TenantLimits",
     "Termination",
+    "TieredPrices",
     "TokenPrices",
+    "TokenPricesApart",
     "TraceFile",
     "Validation",
     "cloud_schema",
