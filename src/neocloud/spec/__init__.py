@@ -45,6 +45,7 @@ from neocloud.spec.schema import cloud_schema
 from neocloud.spec.serving import Gateway, Remote, TokenPrices
 from neocloud.spec.sites import EnergyMeter, Pool, Site
 from neocloud.spec.summary import Summary, Validation, summarise
+from neocloud.spec.terms import LevelStep, PrepaidCredit, ServiceLevel
 from neocloud.spec.traces import TraceFile
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "FixedLengths",
     "Gateway",
     "HourPrice",
+    "LevelStep",
     "Model",
     "ModelPrices",
     "Network",
@@ -79,6 +81,7 @@ __all__ = [
     "Pool",
     "PowerContract",
     "PowerStep",
+    "PrepaidCredit",
     "Prepayment",
     "PriceAdjustment",
     "PriceChange",
@@ -88,6 +91,7 @@ __all__ = [
     "Problem",
     "Remote",
     "Rental",
+    "ServiceLevel",
     "Site",
     "SpecError",
     "Summary",

@@ -69,6 +69,8 @@ def _model(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
 
 def _tenant(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
     values.setdefault("name", values["key"])
+    credits_ = values.get("prepaid_credits", ())
+    named_once(credits_, at(node, "prepaid_credits"), "credits", reader)
 
 
 def _demand(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
