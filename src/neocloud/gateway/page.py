@@ -311,9 +311,10 @@ def _ledger(page: Exposition, ledger: Ledger) -> None:
 def _process(page: Exposition, process: Process, backends: Iterable[Backend]) -> None:
     page.gauge(
         "neocloud_build_info", "1; the labels say what runs.",
-        [((("version", neocloud.__version__), ("python", platform.python_version()),
-           ("worker", str(process.worker))), 1)],
+        [((("version", neocloud.__version__), ("python", platform.python_version())), 1)],
     )  # fmt: skip
+    page.gauge("neocloud_worker", "Number of this process; each has its own page.",
+               [((), process.worker)])  # fmt: skip
     if process.connections is not None:
         page.gauge("neocloud_connections", "Clients' open connections.",
                    [((), process.connections())])  # fmt: skip
