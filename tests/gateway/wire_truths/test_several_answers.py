@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from neocloud.ledger import Status
-from neocloud.wire import Address, serve
 from tests.gateway.reports.stage import Stage, body_of, stage
 from tests.gateway.scripted import DONE, Mock, event, streams
 from tests.gateway.world import Taker, run, until
+
+from neocloud.ledger import Status
+from neocloud.wire import Address, serve
 
 PROMPT = 7
 
