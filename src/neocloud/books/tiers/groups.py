@@ -1,0 +1,70 @@
+"""The same costs and earnings, told apart by site, pool, model, tenant or use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from neocloud.books.tiers.account import Books
+from neocloud.books.tiers.cells import Cell
+from neocloud.books.tiers.exact import from_pico
+from neocloud.books.tiers.items import Tier
+from neocloud.books.tiers.records import GroupLine
+
+DIMENSIONS = Cell._fields
+"""What can be told apart."""
+BY_DEFAULT = ("site", "model", "tenant")
+
+
+class _Sums:
+    """One line while it is summed up."""
+
+    def __init__(self) -> None:
+        self.tiers = dict.fromkeys(Tier, 0)
+        self.revenue = self.tokens = 0
+        self.hours = self.kwh = self.located = self.marketed = 0.0
+
+
+def group_lines(books: Books, by: Sequence[str]) -> tuple[GroupLine, ...]:
+    """Sum everything by `by`, of `DIMENSIONS`; lines in the order of their names."""
+    sums: dict[tuple[str, ...], _Sums] = {}
+
+    def of(cell: Cell) -> _Sums:
+        return sums.setdefault(tuple(getattr(cell, name) for name in by), _Sums())
+
+    for entry in books.entries:
+        of(entry.cell).tiers[entry.tier] += entry.pico
+    for cell, pico in books.earned.items():
+        of(cell).revenue += pico
+    for cell, what in books.usage.served.items():
+        of(cell).tokens += what.input_tokens + what.output_tokens
+    for pool in books.hours.values():
+        for cell, hours in pool.by_cell.items():
+            of(cell).hours += hours
+    for site in books.usage.kwh.values():
+        for cells in site.values():
+            for cell, kwh in cells.items():
+                of(cell).kwh += kwh
+    for cell, (located, marketed) in books.carbon_kg.items():
+        line = of(cell)
+        line.located += located
+        line.marketed += marketed
+    return tuple(_line(dict(zip(by, key, strict=True)), sums[key]) for key in sorted(sums))
+
+
+def _line(names: dict[str, Any], sums: _Sums) -> GroupLine:
+    cost = sum(sums.tiers.values())
+    return GroupLine(
+        **names,
+        power=from_pico(sums.tiers[Tier.POWER]),
+        accelerator_hour=from_pico(sums.tiers[Tier.ACCELERATOR_HOUR]),
+        token=from_pico(sums.tiers[Tier.TOKEN]),
+        cost=from_pico(cost),
+        revenue=from_pico(sums.revenue),
+        margin=from_pico(sums.revenue - cost),
+        tokens=sums.tokens,
+        accelerator_hours=sums.hours,
+        energy_kwh=sums.kwh,
+        carbon_kg_location=sums.located,
+        carbon_kg_market=sums.marketed,
+    )
