@@ -59,10 +59,10 @@ def chat(text: str = "one two", model: str = "m", **fields: object) -> dict[str,
     return {"model": model, "messages": [{"role": "user", "content": text}], **fields}
 
 
-def until(condition: Callable[[], object], what: str = "it does not come") -> None:
+def until(condition: Callable[[], object], what: Callable[[], str] | str = "") -> None:
     end = time.monotonic() + WAIT_S
     while not condition():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, what() if callable(what) else what
         time.sleep(0.02)
 
 
@@ -104,7 +104,7 @@ class House:
         """SIGHUP, and what was said then."""
         before = len(self.said)
         self.send(signal.SIGHUP)
-        until(lambda: word in self.said[before:], f"no {word!r} in {self.said[before:]!r}")
+        until(lambda: word in self.said[before:], lambda: f"{word!r} not in {self.said[before:]!r}")
         return self.said[before:]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

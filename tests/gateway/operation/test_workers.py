@@ -14,7 +14,7 @@ from tests.fakes import upstream
 
 from neocloud.ledger import Reader, Status
 
-from .house import House, ask, chat, children_of, command_of, up, until
+from .house import House, ask, chat, children_of, command_of, until, up
 
 
 def answers(house: House, count: int) -> Counter[int]:
