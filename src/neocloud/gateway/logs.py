@@ -41,6 +41,10 @@ _SECRET = re.compile(
 """Keys and what looks like one, should an error's text ever hold it."""
 
 
+_NOTHING_S = 0.0
+"""The very object is known as the default, and left out of the line."""
+
+
 class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the line of a request tells. Times are seconds; what is 0 or empty is left out."""
 
@@ -62,9 +66,9 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     estimated: bool = False
     emulated: bool = False
     attempts: int = 0
-    waited_s: float = 0.0
-    first_token_s: float = 0.0
-    duration_s: float = 0.0
+    waited_s: float = _NOTHING_S
+    first_token_s: float = _NOTHING_S
+    duration_s: float = _NOTHING_S
 
 
 class AccessLog:
@@ -333,7 +337,7 @@ def _discreet(text: str) -> str:
 
 
 def _seconds(time_ns: int) -> float:
-    return round(time_ns / 1e9, 6)
+    return round(time_ns / 1e9, 6) if time_ns else _NOTHING_S
 
 
 def _when(record: logging.LogRecord) -> str:
