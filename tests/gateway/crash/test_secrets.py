@@ -125,7 +125,7 @@ def test_no_prompt_no_answer_and_no_key_reaches_a_disk_or_a_log(
                 await until(lambda: ANSWER.encode() in taker.body)
                 front.kill()
                 heard.append(await _every_way(client.pool(await front.start()), key))
-                            assert await front.stop() == 0
+                assert await front.stop() == 0
             finally:
                 front.kill()
                 await client.close()
