@@ -1,8 +1,10 @@
 """Prices: what the file says, with validity dates; versions by the hash of their content."""
 
 from neocloud.books.prices.listed import BILLED, PriceList, TokenKind, price_list
+from neocloud.books.prices.read import contract_terms, midnight_ns, price_version
 from neocloud.books.prices.records import (
     Adjustment,
+    ContractTerms,
     HourRate,
     Meter,
     ModelRates,
@@ -10,12 +12,14 @@ from neocloud.books.prices.records import (
     PriceVersion,
     Tier,
     Tiering,
+    TokenBill,
     adjusted,
 )
 
 __all__ = [
     "BILLED",
     "Adjustment",
+    "ContractTerms",
     "HourRate",
     "Meter",
     "ModelRates",
@@ -24,7 +28,11 @@ __all__ = [
     "PriceVersion",
     "Tier",
     "Tiering",
+    "TokenBill",
     "TokenKind",
     "adjusted",
+    "contract_terms",
+    "midnight_ns",
     "price_list",
+    "price_version",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
+from neocloud.books.prices.read import price_version
 from neocloud.ledger import Status
 from neocloud.spec import Cloud
 from neocloud.units import price_per_token
@@ -46,13 +46,13 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def price_list(cloud: Cloud) -> PriceList:
-    """The price list that the cloud's file states."""
+    """First prices of each model, without tiers and adjustments; `version` is of all of them."""
     prices: dict[tuple[str, TokenKind], int] = {}
     for key, model in cloud.models.items():
         stated = model.price_per_mtok
         prices[key, TokenKind.INPUT] = price_per_token(stated.input)
         prices[key, TokenKind.CACHED_INPUT] = price_per_token(stated.cached_input)
         prices[key, TokenKind.OUTPUT] = price_per_token(stated.output)
-    text = cloud.currency + repr(sorted(prices.items()))
-    version = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return PriceList(currency=cloud.currency, pico_per_token=prices, version=version)
+    return PriceList(
+        currency=cloud.currency, pico_per_token=prices, version=price_version(cloud).id
+    )

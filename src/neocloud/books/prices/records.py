@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from neocloud.ledger import Status, UsageEvent
+from neocloud.ledger import Status
 
 
 class Meter(StrEnum):
@@ -117,9 +117,9 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         currency: of all prices in it.
         billed: statuses that are billed.
-        models: rates by model and start.
+        models: rates, those of a model in the order of their start.
         adjustments: in the order of the file.
-        hours: prices of accelerator-hours by accelerator and start.
+        hours: prices of accelerator-hours, those of an accelerator in the order of their start.
         priorities: of tenants, where an adjustment asks for them; `normal` where not named.
     """
 
@@ -130,6 +130,16 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True):
     hours: tuple[HourRate, ...] = ()
     priorities: Mapping[str, str] = {}
 
+    def rates_at(self, model: str, time_ns: int) -> ModelRates | None:
+        """Rates of a model that hold at a moment; None of a model without prices."""
+        found = [r for r in self.models if r.model == model and r.start_ns <= time_ns]
+        return found[-1] if found else None
+
+    def hour_rate_at(self, accelerator: str, time_ns: int) -> HourRate | None:
+        """Price of an accelerator-hour at a moment; None where there is none."""
+        found = [r for r in self.hours if r.accelerator == accelerator and r.start_ns <= time_ns]
+        return found[-1] if found else None
+
     def encoded(self) -> bytes:
         """Its content as JSON, the same bytes wherever it is made."""
         return msgspec.json.encode(self, order="deterministic")
@@ -138,6 +148,54 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         """Sixteen hex digits over the content: what `UsageEvent.price_version` holds."""
         return hashlib.sha256(self.encoded()).hexdigest()[:16]
+
+
+class TokenBill(StrEnum):
+    """What a contract does to the price of its tenant's tokens of its model."""
+
+    NONE = ""
+    """Nothing: it is about accelerators."""
+    COVERED = "covered"
+    """Tokens cost nothing: accelerators are paid for them (`dedicated`)."""
+    RATE = "rate"
+    """So many tokens of each UTC hour go at the contract's price (`provisioned`)."""
+
+
+class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signed contract says of prices.
+
+    Attributes:
+        name: name of the contract.
+        tenant: whose.
+        kind: as in the file.
+        bill: what it does to tokens.
+        model: of `dedicated` and `provisioned`; else empty.
+        accelerator: that is held; empty for any.
+        sites: where it is delivered; empty for all.
+        start_ns: first moment of the term.
+        end_ns: first moment after it.
+        currency: of its price.
+        steps: price from a moment on, 1e-12 of the currency, of an accelerator-hour, or of a token
+            where `bill` is RATE.
+        tokens_per_hour: that RATE covers in each hour.
+    """
+
+    name: str
+    tenant: str
+    kind: str
+    bill: TokenBill
+    model: str
+    accelerator: str
+    sites: tuple[str, ...]
+    start_ns: int
+    end_ns: int
+    currency: str
+    steps: tuple[tuple[int, int], ...]
+    tokens_per_hour: int
+
+    def step_at(self, time_ns: int) -> tuple[int, int]:
+        """Since when the price of a moment holds, and the price."""
+        return [step for step in self.steps if step[0] <= time_ns][-1]
 
 
 class PriceBook(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,9 +209,13 @@ class PriceBook(msgspec.Struct, frozen=True, kw_only=True):
     current: PriceVersion
     kept: Mapping[str, PriceVersion] = {}
 
-    def of(self, event: UsageEvent) -> PriceVersion:
-        """The version in force when the event was admitted; the current one if that is lost."""
-        return self.kept.get(event.price_version, self.current)
+    def version(self, id: str) -> PriceVersion:  # noqa: A002 - it is the version's
+        """A version; the current one where it is not known or the event has none."""
+        return self.kept.get(id, self.current)
+
+    def knows(self, id: str) -> bool:  # noqa: A002
+        """True if events of this version are rated as they were admitted."""
+        return id in ("", self.current.id) or id in self.kept
 
 
 def adjusted(pico: int, changes: tuple[Decimal, ...]) -> int:

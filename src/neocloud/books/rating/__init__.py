@@ -7,6 +7,7 @@ from neocloud.books.rating.plain import (
     rate_event,
     rate_usage,
 )
+from neocloud.books.rating.pricing import amount_of
 from neocloud.books.rating.records import (
     Rated,
     RatedLine,
@@ -15,6 +16,7 @@ from neocloud.books.rating.records import (
     UnpricedModelError,
     total_pico,
 )
+from neocloud.books.rating.tally import Tally, rate
 
 __all__ = [
     "Rated",
@@ -22,9 +24,12 @@ __all__ = [
     "RatedLine",
     "RatedUsage",
     "RequestCount",
+    "Tally",
     "UnpricedHoursError",
     "UnpricedModelError",
+    "amount_of",
     "billed_tokens",
+    "rate",
     "rate_event",
     "rate_usage",
     "total_pico",
