@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from neocloud.gateway.answers import JSON, error_body, with_request_id
 from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage, Wanted
 from neocloud.gateway.entry import Entry
@@ -329,6 +331,9 @@ class Flight:
 
     def _start_stream(self) -> None:
         self._head_sent = True
+        # It is not asked of another any more, and streams stay long: let go of the prompt.
+        self._body = self._exchange.body = b""
+        self._asked = msgspec.structs.replace(self._asked, prompt=b"")
         self._exchange.start(200, self._headers(_EVENTS))
 
     def _headers(self, lines: Lines) -> Lines:

@@ -77,7 +77,9 @@ class ClientConnection(asyncio.Protocol):
             self.drop()  # nobody asked
             return
         whole = not self._answered
-        self._answered = True
+        if whole:
+            self._answered = True
+            call.head = call.body = b""  # it is not sent again: an answer may take minutes
         self._since = self._pool.clock
         if whole:
             repeated = self._repeated
