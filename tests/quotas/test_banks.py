@@ -1,43 +1,19 @@
-"""What each store keeps, and that both say the same to the same words."""
+"""What each store keeps of leases, runs and months."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from neocloud.quotas import BankError, EmbeddedBank, SharedBank, SupersededError, TenantLimit
 from neocloud.quotas.bank import Ask, Grant, MoneyAsk, RateAsk, SlotAsk, Worker
 
 from ..servers.redis import RedisServer  # noqa: TID252  (a real server)
-from .world import START_NS, TENANT
-
-MONTH = "2026-10"
-HUGE = 10**24 - 7
-"""A budget of a million million, less a little: 80 bits."""
-
-AnyBank = EmbeddedBank | SharedBank
-
-
-class Time:
-    """The time of day that a bank sees."""
-
-    def __init__(self) -> None:
-        self.passed_s = 0.0
-
-    def now_ns(self) -> int:
-        return START_NS + round(self.passed_s * 1e9)
-
-    def tell(self, bank: AnyBank) -> None:
-        if isinstance(bank, SharedBank):
-            bank.now_s = repr(self.now_ns() / 1e9)
+from .world import HUGE, MONTH, TENANT, AnyBank, Time, worker
 
 
 @pytest.fixture
@@ -60,10 +36,6 @@ def bank(request: pytest.FixtureRequest, tmp_path: Path, time: Time) -> Callable
         return made
 
     return shared
-
-
-def worker(name: str, run: str = "1", expected: int = 1) -> Worker:
-    return Worker(name, run, expected, 10.0, 2.0)
 
 
 def money(limit: int, month: str = MONTH, **numbers: int) -> Ask:
@@ -91,6 +63,10 @@ def test_large_amounts_are_exact(bank):
         left = HUGE - 10**18 - 1
         assert grant.money.granted == left // 4  # half of what is left over two workers
         assert grant.money.pool == left - left // 4
+        # Two amounts that carry to a whole unit of the currency.
+        await one(first, worker("a"), 3, money(HUGE, kept=10**12 - 1))
+        grant = await one(second, worker("b"), 2, money(HUGE, kept=1, used=1))
+        assert (grant.money.pool, grant.spent) == (HUGE - 10**12, 1)
         await first.close()
         await second.close()
 
@@ -326,88 +302,3 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     with pytest.raises(BankError, match=r"neocloud\[redis\]"):
         SharedBank("redis://127.0.0.1:6379/0")
-
-
-Quarters = st.integers(0, 400).map(lambda n: n / 4)
-Amounts = st.one_of(
-    st.integers(0, 300), st.integers(0, HUGE), st.sampled_from([10**12, 10**12 - 1])
-)
-
-
-@st.composite
-def asks(draw: st.DrawFn) -> Ask:
-    def maybe(limits: st.SearchStrategy[int]) -> int | None:
-        return draw(st.one_of(st.none(), limits))
-
-    used, held, spare = draw(Amounts), draw(Amounts), draw(Amounts)
-    least = draw(st.sampled_from([0, 1, 40]))
-    in_flight, idle = draw(st.integers(0, 5)), draw(st.integers(0, 5))
-    return Ask(
-        tenant=draw(st.sampled_from(["x", "y"])),
-        month=draw(st.sampled_from(["2026-10", "2026-11"])),
-        limit=TenantLimit(
-            requests_per_minute=maybe(st.integers(1, 100)),
-            tokens_per_minute=maybe(st.integers(1, 10**12)),
-            concurrent_requests=maybe(st.integers(1, 20)),
-            budget=maybe(Amounts),
-        ),
-        touched_s=draw(st.sampled_from([0.0, 0.25, 3.0])),
-        requests=RateAsk(draw(Quarters), draw(Quarters) - 20, draw(st.sampled_from([0, 1])), 50.0),
-        tokens=RateAsk(draw(Quarters), draw(Quarters) - 50, draw(Quarters), draw(Quarters)),
-        slots=SlotAsk(in_flight + idle, idle, draw(st.integers(0, 1)), draw(st.integers(0, 9))),
-        money=MoneyAsk(used + held + spare, used, spare, least, draw(Amounts)),
-    )
-
-
-Names = st.sampled_from(["a", "b", "c"])
-Calls = st.lists(
-    st.one_of(
-        st.tuples(st.just("exchange"), Names, st.lists(asks(), max_size=3)),
-        st.tuples(st.just("open"), Names, st.sampled_from([None, {}, {"x": 10**12, "y": 3}])),
-        st.tuples(st.just("leave"), Names, st.none()),
-        st.tuples(st.just("reconcile"), Names, Amounts),
-        st.tuples(st.just("wait"), st.just(""), st.sampled_from([0.5, 4.0, 11.0, 700.0])),
-    ),
-    max_size=12,
-)
-_prefixes = itertools.count()
-
-
-@settings(max_examples=120, suppress_health_check=list(HealthCheck))
-@given(calls=Calls)
-def test_the_script_in_the_server_says_what_the_arithmetic_here_says(
-    redis: RedisServer, tmp_path_factory, calls
-):
-    number = next(_prefixes)
-    memory = Path("/dev/shm")  # where syncing costs nothing; thousands of exchanges are made
-    folder = memory if memory.is_dir() else tmp_path_factory.getbasetemp()
-    time = Time()
-
-    async def main() -> None:
-        path = folder / f"quotas-{os.getpid()}-{number}"
-        stores: list[AnyBank] = [
-            EmbeddedBank(path, time.now_ns), SharedBank(redis.url, prefix=f"p{number}")
-        ]  # fmt: skip
-        for sequence, (action, name, value) in enumerate(calls, start=1):
-            if action == "wait":
-                time.passed_s += value
-            said = []
-            for store in stores:
-                time.tell(store)
-                who = worker(name, expected=2 if name == "c" else 1)
-                if action == "exchange":
-                    answer = await store.exchange(who, sequence, value)
-                    said.append(answer)
-                elif action == "open":
-                    await store.open(who, MONTH, ["x", "y"], value)
-                elif action == "leave":
-                    await store.leave(who)
-                elif action == "reconcile":
-                    await store.reconcile("x", MONTH, value, 600.0)
-            assert not said or said[0] == said[1]
-        for store in stores:
-            await store.close()
-        for file in folder.glob(path.name + "*"):
-            file.unlink()
-
-    asyncio.run(main())

@@ -210,6 +210,23 @@ def test_without_the_store_money_ends_with_the_slice_and_rates_go_on_for_the_gra
     asyncio.run(main())
 
 
+def test_a_debt_of_tokens_is_not_lost_with_a_message():
+    async def main() -> None:
+        clock, bank, (first, _) = pair(TenantLimit(tokens_per_minute=600))
+        await first.start()
+        first.settle(taken(first, clock, 0, 600), 0, 900)
+        bank.away = True
+        await exchange(first)
+        bank.away = False
+        await exchange(first)
+        clock.passed_s += 31  # 300 are owed, and ten a second come back
+        assert not isinstance(await admit_once(first, clock, 0, 20), Hold)
+        clock.passed_s += 1.5
+        assert isinstance(await admit_once(first, clock, 0, 20), Hold)
+
+    asyncio.run(main())
+
+
 def test_a_budget_alone_goes_on_without_the_store_and_not_for_ever():
     async def main() -> None:
         clock, bank, (first, _) = pair(TenantLimit(budget=1000))

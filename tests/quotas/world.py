@@ -9,11 +9,13 @@ from contextlib import suppress
 from neocloud.quotas import (
     Bank,
     BankError,
+    EmbeddedBank,
     Hold,
     NeedsLease,
     Patience,
     Quotas,
     Refusal,
+    SharedBank,
     SupersededError,
     TenantLimit,
 )
@@ -22,6 +24,9 @@ from neocloud.quotas.decide import Books, Purses, Scene, decide, reconcile, reop
 from neocloud.units import parse_utc
 
 TENANT = "acme"
+MONTH = "2026-10"
+HUGE = 10**24 - 7
+"""A budget of a million million, less a little: 80 bits."""
 START_NS = parse_utc("2026-10-05T12:00:00Z")
 QUICK = Patience(period_s=0.04, wait_s=1.0, idle_s=0.4)
 
@@ -45,6 +50,27 @@ class Clock:
 
     def sleep_until(self, time_ns: int) -> None:
         self.passed_s = (time_ns - self._start_ns) / 1e9
+
+
+AnyBank = EmbeddedBank | SharedBank
+
+
+class Time:
+    """The time of day that a bank sees."""
+
+    def __init__(self) -> None:
+        self.passed_s = 0.0
+
+    def now_ns(self) -> int:
+        return START_NS + round(self.passed_s * 1e9)
+
+    def tell(self, bank: AnyBank) -> None:
+        if isinstance(bank, SharedBank):
+            bank.now_s = repr(self.now_ns() / 1e9)
+
+
+def worker(name: str, run: str = "1", expected: int = 1) -> Worker:
+    return Worker(name, run, expected, 10.0, 2.0)
 
 
 class MemoryBank:

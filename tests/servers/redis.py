@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -61,7 +62,7 @@ def _end_with_the_tests() -> None:
 class RedisServer:
     """One server with a folder, a port and a password of its own; it keeps an append-only file."""
 
-    def __init__(self, folder: Path, password: str = "open-sesame") -> None:
+    def __init__(self, folder: Path, password: str) -> None:
         self.folder = folder
         self.password = password
         self.port = _free_port()
@@ -81,19 +82,21 @@ class RedisServer:
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, preexec_fn=_end_with_the_tests
-            )
+                command, stdout=log, stderr=log, preexec_fn=_end_with_the_tests,  # noqa: PLW1509
+            )  # fmt: skip
         end = time.monotonic() + WAIT_S
-        while True:
-            try:
-                with self.client() as client:
-                    client.ping()
-                return
-            except redis.RedisError:
-                told = (self.folder / "log").read_text()
-                assert self._process.poll() is None, told
-                assert time.monotonic() < end, told
-                time.sleep(0.02)
+        while not self._answers():
+            told = (self.folder / "log").read_text()
+            assert self._process.poll() is None, told
+            assert time.monotonic() < end, told
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
 
     def client(self) -> redis.Redis:
         """A client for looking inside."""
@@ -128,7 +131,7 @@ class RedisServer:
 @contextmanager
 def redis_server(folder: Path) -> Iterator[RedisServer]:
     """A server that runs, in an empty folder."""
-    server = RedisServer(folder)
+    server = RedisServer(folder, secrets.token_hex(8))
     server.start()
     try:
         yield server
