@@ -165,8 +165,9 @@ class Pool:
         )
 
     def _sent(self, call: Call) -> Call:
-        while self._idle:
-            connection = self._idle.pop()
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
             if connection.usable:
                 connection.send(call)
                 return call

@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
 import httptools
@@ -20,6 +19,7 @@ import httptools
 from neocloud.wire.exchange import Exchange
 from neocloud.wire.heads import header_lines, status_line
 from neocloud.wire.repeated import Repeated
+from neocloud.wire.strictness import target_of, wrong_head
 
 if TYPE_CHECKING:
     from neocloud.wire.server import Server
@@ -33,10 +33,11 @@ _Like = tuple[str, str, dict[bytes, bytes], str, dict[str, object]]
 """What follows from a head: method, target, header fields, version, notes."""
 
 
-class _Stage(IntEnum):
-    IDLE = 0  # no byte of a next request
-    HEAD = 1
-    BODY = 2
+# Plain numbers: members of an enumeration cost more than the comparisons that they stand in.
+_IDLE = 0
+"""No byte of a next request."""
+_HEAD = 1
+_BODY = 2
 
 
 class _RefusedError(Exception):
@@ -60,7 +61,6 @@ class ServerConnection(asyncio.Protocol):
         "_ready",
         "_refusal",
         "_repeated",
-        "_server",
         "_since",
         "_stage",
         "_transport",
@@ -70,6 +70,7 @@ class ServerConnection(asyncio.Protocol):
         "closing",
         "lingering",
         "send",
+        "server",
         "writing_paused",
     )
 
@@ -77,9 +78,9 @@ class ServerConnection(asyncio.Protocol):
     """Write to the client."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self.server = server
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
-        self._stage = _Stage.IDLE
+        self._stage = _IDLE
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._count = 0
@@ -106,7 +107,7 @@ class ServerConnection(asyncio.Protocol):
         """Note the transport; refuse what is one too many."""
         self._transport = cast("asyncio.Transport", transport)
         self.send = self._transport.write
-        if not self._server.admit(self):
+        if not self.server.admit(self):
             self.closing = True
             self._transport.abort()
 
@@ -114,12 +115,12 @@ class ServerConnection(asyncio.Protocol):
         """Parse what came; begin with the next exchange if none is being answered."""
         if self._refusal is not None or self.closing:
             return
-        whole = self._stage == _Stage.IDLE
+        whole = self._stage == _IDLE
         if whole:
             repeated = self._repeated
             if repeated is not None and self._current is None and not self._ready:
                 body = repeated.body_of(data)
-                if body is not None and len(body) <= self._server.limits.max_body_bytes:
+                if body is not None and len(body) <= self.server.limits.max_body_bytes:
                     self._again(body)
                     return
         parser = self._parser
@@ -127,7 +128,7 @@ class ServerConnection(asyncio.Protocol):
         self._messages = 0
         try:
             parser.feed_data(data)
-            if whole and self._messages == 1 and self._stage == _Stage.IDLE:
+            if whole and self._messages == 1 and self._stage == _IDLE:
                 self._remember(data)
         except httptools.HttpParserUpgrade:
             # Another protocol is never spoken. The request that proposed it is served as it is;
@@ -136,9 +137,9 @@ class ServerConnection(asyncio.Protocol):
         except (httptools.HttpParserError, _RefusedError) as error:
             if self._refusal is None:
                 self._refusal = (400, f"malformed request: {error}")
-        if self._refusal is None and self._stage == _Stage.HEAD:
+        if self._refusal is None and self._stage == _HEAD:
             self._head_bytes += len(data)
-            if self._head_bytes > self._server.limits.max_header_bytes:
+            if self._head_bytes > self.server.limits.max_header_bytes:
                 self._refusal = (431, "request header fields too large")
         if self._current is None:
             if self._ready or self._refusal is not None:
@@ -156,20 +157,20 @@ class ServerConnection(asyncio.Protocol):
         """End what was under way."""
         self.closing = True
         self._parser = None
-        self._server.forget(self)
+        self.server.forget(self)
         self._forget()
 
     def pause_writing(self) -> None:
         """More waits to be sent than should."""
         self.writing_paused = True
-        self._since = self._server.clock
+        self._since = self.server.clock
         if self._current is not None:
             self._current.pressure()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.writing_paused = False
-        self._since = self._server.clock
+        self._since = self.server.clock
         self._release()
         if self._current is not None:
             self._current.relieved()
@@ -178,8 +179,8 @@ class ServerConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """First byte of a request."""
-        self._stage = _Stage.HEAD
-        self._since = self._server.clock
+        self._stage = _HEAD
+        self._since = self.server.clock
         self._url = b""
         self._headers = {}
         self._count = self._head_bytes = self._body_bytes = 0
@@ -191,7 +192,7 @@ class ServerConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header field, or a trailer, which is ignored: it must not alter what was decided."""
-        if self._stage != _Stage.HEAD:
+        if self._stage != _HEAD:
             return
         name = name.lower()
         self._count += 1
@@ -203,37 +204,23 @@ class ServerConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Check what the parser does not; ask for the body if the client waits to be asked."""
-        limits, headers = self._server.limits, self._headers
-        if self._count > limits.max_headers:
-            self._refuse(431, "too many header fields")
-        size = len(self._url) + sum(map(len, headers)) + sum(map(len, headers.values()))
-        if size > limits.max_header_bytes:
-            self._refuse(431, "request header fields too large")
-        parser = self._parser
+        parser, headers = self._parser, self._headers
         assert parser is not None
-        if b"host" not in headers and parser.get_http_version() != "1.0":
-            self._refuse(400, "no host")
-        coding = headers.get(b"transfer-encoding")
-        length = headers.get(b"content-length")
-        if coding is not None:
-            if length is not None or parser.get_http_version() == "1.0":
-                self._refuse(400, "transfer-encoding where it must not be")
-            if coding.lower() != b"chunked":
-                self._refuse(501, "the only transfer coding here is chunked")
-        elif length is not None and int(length) + self._waiting_bytes > limits.max_body_bytes:
-            self._refuse(413, f"the body exceeds {limits.max_body_bytes} bytes")
-        self._stage = _Stage.BODY
-        if b"expect" in headers:
-            if headers[b"expect"].lower() != b"100-continue":
-                self._refuse(417, "the only expectation met here is 100-continue")
-            if self._current is None and not self._ready:
-                self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        wrong = wrong_head(
+            self._url, headers, self._count, parser.get_http_version(), self._waiting_bytes,
+            self.server.limits,
+        )  # fmt: skip
+        if wrong is not None:
+            self._refuse(*wrong)
+        self._stage = _BODY
+        if b"expect" in headers and self._current is None and not self._ready:
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, data: bytes) -> None:
         """Part of the body."""
         self._body_bytes += len(data)
-        if self._body_bytes + self._waiting_bytes > self._server.limits.max_body_bytes:
-            self._refuse(413, f"the body exceeds {self._server.limits.max_body_bytes} bytes")
+        if self._body_bytes + self._waiting_bytes > self.server.limits.max_body_bytes:
+            self._refuse(413, f"the body exceeds {self.server.limits.max_body_bytes} bytes")
         if self._body:
             self._body.append(data)
         else:
@@ -246,17 +233,21 @@ class ServerConnection(asyncio.Protocol):
         body = self._body
         self._messages += 1
         self._headers.pop(b"content-length", None)
+        target = target_of(self._url)
+        if target is None:
+            self._refuse(400, "not a request target")
+            return  # never reached: _refuse raises
         exchange = Exchange(
             self,
             parser.get_method().decode(),
-            self._target(),
+            target,
             self._headers,
             body[0] if len(body) == 1 else b"".join(body),
             parser.get_http_version(),
             parser.should_keep_alive(),
             {},
         )
-        self._stage = _Stage.IDLE
+        self._stage = _IDLE
         self._body = _NO_CONTENT
         self._waiting_bytes += self._body_bytes
         self._ready.append(exchange)
@@ -264,20 +255,10 @@ class ServerConnection(asyncio.Protocol):
     # for exchanges
 
     @property
-    def date_line(self) -> bytes:
-        """The Date field of now."""
-        return self._server.date_line
-
-    @property
     def peer(self) -> str:
         """The client's address; empty where there is none."""
         name = self._transport.get_extra_info("peername")
         return str(name[0]) if isinstance(name, tuple) and name else ""
-
-    @property
-    def ending(self) -> bool:
-        """True if the connection ends with the answer at hand."""
-        return self.closing or self._server.closing
 
     async def drain(self) -> None:
         """Wait until less waits to be sent, or the client is gone."""
@@ -290,15 +271,15 @@ class ServerConnection(asyncio.Protocol):
         """The answer was written whole: close, or go on with the next request."""
         assert exchange is self._current, "only the exchange at hand can be answered"
         self._current = None
-        self._since = self._server.clock
-        if not exchange.keep_alive or self.ending:
+        self._since = self.server.clock
+        if not exchange.keep_alive or self.closing or self.server.closing:
             self.close()
             return
         if self._reading_paused and not self._crowded():
             self._reading_paused = False
             self._transport.resume_reading()
         if self._ready or self._refusal is not None:
-            self._server.loop.call_soon(self._dispatch)
+            self.server.loop.call_soon(self._dispatch)
 
     def break_off(self) -> None:
         """Close without ending the answer."""
@@ -310,12 +291,12 @@ class ServerConnection(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """True if no request is being read, waits or is being answered."""
-        return self._current is None and not self._ready and self._stage == _Stage.IDLE
+        return self._current is None and not self._ready and self._stage == _IDLE
 
     def close(self) -> None:
         """Send what was written, then close."""
         self.closing = True
-        self._since = self._server.clock
+        self._since = self.server.clock
         self._transport.close()
 
     def kill(self) -> None:
@@ -325,7 +306,7 @@ class ServerConnection(asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """Enforce the time limits."""
-        limits, waited = self._server.limits, now - self._since
+        limits, waited = self.server.limits, now - self._since
         if self.lingering:
             if waited > limits.linger_s:
                 self._transport.abort()
@@ -355,27 +336,11 @@ class ServerConnection(asyncio.Protocol):
     def _again(self, body: bytes) -> None:
         """A request like the one before, with another body."""
         method, target, headers, version, notes = self._like
-        self._since = self._server.clock
+        self._since = self.server.clock
         self._hand_over(Exchange(self, method, target, headers, body, version, True, notes))
 
-    def _target(self) -> str:
-        url = self._url
-        if url[:1] != b"/" and url != b"*":
-            try:
-                parsed = httptools.parse_url(url)
-            except httptools.HttpParserInvalidURLError:
-                self._refuse(400, "not a request target")
-            url = parsed.path or b"/"
-            if parsed.query:
-                url += b"?" + parsed.query
-        try:
-            return url.decode("ascii")
-        except UnicodeDecodeError:
-            self._refuse(400, "not a request target")
-            raise  # never reached: _refuse raises
-
     def _crowded(self) -> bool:
-        return len(self._ready) > self._server.limits.max_pipelined
+        return len(self._ready) > self.server.limits.max_pipelined
 
     def _last_request(self) -> None:
         if self._ready:
@@ -404,24 +369,24 @@ class ServerConnection(asyncio.Protocol):
     def _hand_over(self, exchange: Exchange) -> None:
         self._current = exchange
         try:
-            self._server.handler(exchange)
+            self.server.handler(exchange)
         except Exception:  # a handler's mistake must not take the server down
             log.exception("a request handler failed")
             if exchange.started:
                 exchange.abort()
             else:
-                exchange.respond(500, *self._server.refusal(500, "internal error"))
+                exchange.respond(500, *self.server.refusal(500, "internal error"))
 
     def _answer_refusal(self, status: int, reason: str) -> None:
-        headers, body = self._server.refusal(status, reason)
+        headers, body = self.server.refusal(status, reason)
         self.send(
             b"%b%b%bconnection: close\r\ncontent-length: %d\r\n\r\n%b"
-            % (status_line(status), self.date_line, header_lines(headers), len(body), body)
+            % (status_line(status), self.server.date_line, header_lines(headers), len(body), body)
         )
         # Closing now would reset the connection while the client still sends, and the reset can
         # overtake the answer. So only our side ends; the rest of theirs is read and dropped.
         self.closing = self.lingering = True
-        self._since = self._server.clock
+        self._since = self.server.clock
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:

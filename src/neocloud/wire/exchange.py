@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from neocloud.wire.heads import Headers, header_lines, status_line
@@ -12,18 +11,23 @@ if TYPE_CHECKING:
     from neocloud.wire.connection import ServerConnection
 
 
-class _State(IntEnum):
-    NEW = 0
-    STARTED = 1
-    FINISHED = 2
-    CLOSED = 3  # the client went away, or we broke off, before the answer was whole
+_OK = status_line(200)
 
+# States of an exchange. Plain numbers: members of an enumeration cost more than the comparisons
+# that they stand in.
+_NEW = 0
+_STARTED = 1
+_FINISHED = 2
+_CLOSED = 3
+"""The client went away, or we broke off, before the answer was whole."""
 
-class _Framing(IntEnum):
-    LENGTH = 0
-    CHUNKED = 1
-    UNTIL_CLOSE = 2  # for clients of HTTP/1.0
-    NONE = 3  # the answer to HEAD has no body
+# How the end of a body shows.
+_LENGTH = 0
+_CHUNKED = 1
+_UNTIL_CLOSE = 2
+"""For clients of HTTP/1.0."""
+_NOTHING = 3
+"""The answer to HEAD has no body."""
 
 
 class Exchange:
@@ -77,14 +81,17 @@ class Exchange:
         self._connection = connection
         self.method = method
         self.target = target
-        self.path, _, self.query = target.partition("?")
+        if "?" in target:
+            self.path, _, self.query = target.partition("?")
+        else:
+            self.path, self.query = target, ""
         self.notes = notes
         self.headers = headers
         self.body = body
         self.version = version
         self.keep_alive = keep_alive
-        self._state = _State.NEW
-        self._framing = _Framing.LENGTH
+        self._state = _NEW
+        self._framing = _LENGTH
         self._left = 0
         self._gone: Callable[[], None] | None = None
         self._pause: Callable[[], None] | None = None
@@ -93,7 +100,7 @@ class Exchange:
     @property
     def closed(self) -> bool:
         """True once the client is gone, or the answer was broken off."""
-        return self._state == _State.CLOSED
+        return self._state == _CLOSED
 
     @property
     def peer(self) -> str:
@@ -103,12 +110,12 @@ class Exchange:
     @property
     def started(self) -> bool:
         """True once the head of the answer was written."""
-        return self._state != _State.NEW
+        return self._state != _NEW
 
     @property
     def finished(self) -> bool:
         """True once the answer was written whole."""
-        return self._state == _State.FINISHED
+        return self._state == _FINISHED
 
     def on_disconnect(self, callback: Callable[[], None]) -> None:
         """Call `callback` once if the client goes away before the answer was written whole."""
@@ -117,12 +124,12 @@ class Exchange:
     def on_back_pressure(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         """Call `pause` when too much waits to be taken by the client, `resume` when it was."""
         self._pause, self._resume = pause, resume
-        if self._state < _State.FINISHED and self._connection.writing_paused:
+        if self._state < _FINISHED and self._connection.writing_paused:
             pause()
 
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was written, or is gone."""
-        if self._state < _State.FINISHED:
+        if self._state < _FINISHED:
             await self._connection.drain()
 
     def respond(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
@@ -131,14 +138,14 @@ class Exchange:
         Raises:
             ValueError: a header holds a line break (see `header_lines`); nothing was written.
         """
-        assert self._state in (_State.NEW, _State.CLOSED), "an exchange is answered once"
-        if self._state == _State.CLOSED:
+        assert self._state in (_NEW, _CLOSED), "an exchange is answered once"
+        if self._state == _CLOSED:
             return
         connection = self._connection
         head = b"%b%b%b%bcontent-length: %d\r\n\r\n" % (
-            status_line(status),
-            connection.date_line,
-            header_lines(headers),
+            _OK if status == 200 else status_line(status),
+            connection.server.date_line,
+            headers if isinstance(headers, bytes) else header_lines(headers),
             self._connection_line(),
             len(body),
         )
@@ -149,7 +156,7 @@ class Exchange:
         else:
             connection.send(head)
             connection.send(body)
-        self._state = _State.FINISHED
+        self._state = _FINISHED
         connection.answered(self)
 
     def start(self, status: int, headers: Headers = (), length: int | None = None) -> None:
@@ -163,25 +170,25 @@ class Exchange:
         Raises:
             ValueError: a header holds a line break (see `header_lines`); nothing was written.
         """
-        assert self._state in (_State.NEW, _State.CLOSED), "an exchange is answered once"
-        if self._state == _State.CLOSED:
+        assert self._state in (_NEW, _CLOSED), "an exchange is answered once"
+        if self._state == _CLOSED:
             return
         lines = header_lines(headers)
         if length is not None:
-            self._framing, self._left = _Framing.LENGTH, length
+            self._framing, self._left = _LENGTH, length
             framing = b"content-length: %d\r\n" % length
         elif self.version == "1.0":
-            self._framing, self.keep_alive, framing = _Framing.UNTIL_CLOSE, False, b""
+            self._framing, self.keep_alive, framing = _UNTIL_CLOSE, False, b""
         else:
-            self._framing, framing = _Framing.CHUNKED, b"transfer-encoding: chunked\r\n"
+            self._framing, framing = _CHUNKED, b"transfer-encoding: chunked\r\n"
         if self.method == "HEAD":
-            self._framing = _Framing.NONE
-        self._state = _State.STARTED
+            self._framing = _NOTHING
+        self._state = _STARTED
         self._connection.send(
             b"%b%b%b%b%b\r\n"
             % (
                 status_line(status),
-                self._connection.date_line,
+                self._connection.server.date_line,
                 lines,
                 self._connection_line(),
                 framing,
@@ -190,61 +197,62 @@ class Exchange:
 
     def write(self, data: bytes) -> None:
         """Write a piece of the body; an empty one is nothing."""
-        if self._state == _State.CLOSED or not data:
+        if self._state == _CLOSED or not data:
             return
-        assert self._state == _State.STARTED, "start before write, nothing after finish"
-        if self._framing == _Framing.CHUNKED:
+        assert self._state == _STARTED, "start before write, nothing after finish"
+        if self._framing == _CHUNKED:
             self._connection.send(b"%x\r\n%b\r\n" % (len(data), data))
-        elif self._framing == _Framing.LENGTH:
+        elif self._framing == _LENGTH:
             self._left -= len(data)
             assert self._left >= 0, "more was written than the length that was announced"
             self._connection.send(data)
-        elif self._framing == _Framing.UNTIL_CLOSE:
+        elif self._framing == _UNTIL_CLOSE:
             self._connection.send(data)
 
     def finish(self, data: bytes = b"") -> None:
         """Write the last piece and end the answer, both in one packet where they fit."""
-        if self._state == _State.CLOSED:
+        if self._state == _CLOSED:
             return
-        assert self._state == _State.STARTED, "start before finish, and finish once"
-        if self._framing == _Framing.CHUNKED:
+        assert self._state == _STARTED, "start before finish, and finish once"
+        if self._framing == _CHUNKED:
             if data:
                 self._connection.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
             else:
                 self._connection.send(b"0\r\n\r\n")
         else:
             self.write(data)
-            assert self._framing != _Framing.LENGTH or self._left == 0, "the body is incomplete"
-        self._state = _State.FINISHED
+            assert self._framing != _LENGTH or self._left == 0, "the body is incomplete"
+        self._state = _FINISHED
         self._connection.answered(self)
 
     def abort(self) -> None:
         """Break off: send what was written, then close, so that the client sees no clean end."""
-        if self._state < _State.FINISHED:
-            self._state = _State.CLOSED
+        if self._state < _FINISHED:
+            self._state = _CLOSED
             self._connection.break_off()
 
     # What the connection tells.
 
     def lost(self) -> None:
         """The client is gone."""
-        if self._state < _State.FINISHED:
-            self._state = _State.CLOSED
+        if self._state < _FINISHED:
+            self._state = _CLOSED
             if self._gone is not None:
                 self._gone()
 
     def pressure(self) -> None:
         """The client takes less than is written."""
-        if self._pause is not None and self._state < _State.FINISHED:
+        if self._pause is not None and self._state < _FINISHED:
             self._pause()
 
     def relieved(self) -> None:
         """The client has caught up."""
-        if self._resume is not None and self._state < _State.FINISHED:
+        if self._resume is not None and self._state < _FINISHED:
             self._resume()
 
     def _connection_line(self) -> bytes:
-        if not self.keep_alive or self._connection.ending:
+        connection = self._connection
+        if not self.keep_alive or connection.closing or connection.server.closing:
             self.keep_alive = False
             return b"connection: close\r\n"
         return b"connection: keep-alive\r\n" if self.version == "1.0" else b""
