@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
+from neocloud.engines import Endpoint
+from neocloud.gateway.apis.api import Wanted
 from neocloud.gateway.fleet import Backend
 from neocloud.gateway.rules import ModelRule
 from neocloud.gateway.tokens import Count
-from neocloud.ledger import BYTES_PER_TOKEN, Admission, Status, UsageEvent
+from neocloud.ledger import BYTES_PER_TOKEN, Admission, AttemptEvent, Status, UsageEvent
 from neocloud.quotas import Hold
 from neocloud.routing import RouteRequest
 from neocloud.wire import NO_LINES, Lines
@@ -41,6 +45,28 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
     def estimated_input(self) -> int:
         """Prompt tokens, from bytes."""
         return -(-self.admission.prompt_bytes // BYTES_PER_TOKEN)
+
+    def wanted(self, endpoint: Endpoint) -> Wanted:
+        """What an engine is asked for beside what the client wants."""
+        return Wanted(
+            model=endpoint.model,
+            limit=self.rule.max_output_tokens,
+            continuous=endpoint.continuous,
+            salt_field=endpoint.salt_field,
+            salt=self.salt,
+        )
+
+    def attempt(self, backend: Backend, number: int, sent_s: float, fault: str) -> AttemptEvent:
+        """A try that failed just now; `sent_s` is when it began, in monotonic seconds."""
+        now_ns = time.time_ns()
+        return AttemptEvent(
+            request_id=self.request_id,
+            number=number,
+            replica=backend.state.replica,
+            fault=fault,
+            started_ns=now_ns - int((time.monotonic() - sent_s) * 1e9),
+            ended_ns=now_ns,
+        )
 
     def moved(self, backend: Backend) -> Admission:
         """The admission with another replica."""

@@ -115,7 +115,11 @@ class Stage:
 
 
 def endpoints_of(
-    upstreams: tuple[Upstream | str, ...], kind: str, models: tuple[str, ...], alike: bool
+    upstreams: tuple[Upstream | str, ...],
+    kind: str,
+    models: tuple[str, ...],
+    alike: bool,
+    speaks: frozenset[str] | None,
 ) -> list[Endpoint]:
     """One replica an upstream and model; each on a site of its own unless they are alike."""
     return [
@@ -125,6 +129,7 @@ def endpoints_of(
             model=model,
             kind=kind,
             key="engine",
+            speaks=speaks,
         )
         for number, upstream in enumerate(upstreams)
         for model in models
@@ -140,6 +145,7 @@ async def stage(
     keys: Mapping[str, str] | None = None,
     alike: bool = True,
     worker: int = 0,
+    speaks: frozenset[str] | None = None,
 ) -> AsyncIterator[Stage]:
     """A gateway before these upstreams. At the end nothing is open and nothing in flight.
 
@@ -151,6 +157,7 @@ async def stage(
         keys: tenant by key; one of the first tenant unless given.
         alike: the replicas are one pool; else each has a site of its own.
         worker: number of the process that it plays.
+        speaks: APIs of the engines, where they are not those of the kind.
     """
     rules = rules or rules_of()
     keys = keys or {KEY: next(iter(rules.tenants))}
@@ -162,7 +169,7 @@ async def stage(
         stack.push_async_callback(asyncio.to_thread, ledger.close)
         client = Client()
         stack.push_async_callback(client.close)
-        fleet = fleet_of(endpoints_of(upstreams, kind, tuple(rules.models), alike), client)
+        fleet = fleet_of(endpoints_of(upstreams, kind, tuple(rules.models), alike, speaks), client)
         limits = {name: rule.limit for name, rule in rules.tenants.items() if rule.limit}
         quotas = Quotas(limits)
         await quotas.start()

@@ -18,10 +18,11 @@ def test_report_03_an_upstream_that_repeats_one_id_loses_no_event(tmp_path, give
     # Fails if the event takes the engine's id: all 120 have the same one.
     async def test(up: Stage, upstream) -> None:
         upstream.behaviour = msgspec.structs.replace(upstream.behaviour, id=given)
-        answers = []
-        for api in STREAMING:
-            for number in range(COUNT):
-                answers.append(await up.post(api, body_of(api, stream=number % 2 == 0)))
+        answers = [
+            await up.post(api, body_of(api, stream=number % 2 == 0))
+            for api in STREAMING
+            for number in range(COUNT)
+        ]
         events = await up.settled(len(answers))
         assert [event.output_tokens for event in events] == [3] * len(answers)
         ids = {answer.headers[b"x-request-id"].decode() for answer in answers}
