@@ -255,6 +255,11 @@ class ServerConnection(asyncio.Protocol):
     # for exchanges
 
     @property
+    def ending(self) -> bool:
+        """True if the connection ends with the answer at hand."""
+        return self.closing or self.server.closing
+
+    @property
     def peer(self) -> str:
         """The client's address; empty where there is none."""
         name = self._transport.get_extra_info("peername")
@@ -272,7 +277,7 @@ class ServerConnection(asyncio.Protocol):
         assert exchange is self._current, "only the exchange at hand can be answered"
         self._current = None
         self._since = self.server.clock
-        if not exchange.keep_alive or self.closing or self.server.closing:
+        if not exchange.keep_alive or self.ending:
             self.close()
             return
         if self._reading_paused and not self._crowded():

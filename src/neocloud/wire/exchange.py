@@ -252,7 +252,7 @@ class Exchange:
 
     def _connection_line(self) -> bytes:
         connection = self._connection
-        if not self.keep_alive or connection.closing or connection.server.closing:
+        if not self.keep_alive or connection.ending:
             self.keep_alive = False
             return b"connection: close\r\n"
         return b"connection: keep-alive\r\n" if self.version == "1.0" else b""
