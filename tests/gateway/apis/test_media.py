@@ -51,6 +51,8 @@ def test_parts_and_their_bytes_are_counted() -> None:
 def test_other_urls_are_refused(url: str, escaped: bool) -> None:
     for part in (
         image(url),
+        {"image_url": {"url": url}},
+        {"image_url": url},
         {"type": "input_image", "image_url": url},
         {"type": "video_url", "video_url": {"url": url}},
         {"type": "input_file", "file_url": url},
@@ -78,3 +80,7 @@ def test_depth_is_bounded() -> None:
     deep = b'[{"type": 1, "a":' + b"[" * 5000 + b"]" * 5000 + b"}]"
     with pytest.raises(ApiError):
         media_of(deep, HOSTS)
+
+
+def test_a_part_without_a_type_is_one() -> None:
+    assert media_of(messages({"image_url": {"url": PICTURE}}), HOSTS).parts == 1

@@ -14,7 +14,7 @@ from neocloud.gateway.apis.responses import Responses, not_kept
 
 API = Responses()
 CHAT = frozenset({"chat"})
-NATIVE = frozenset({"chat", "responses"})
+NATIVE = frozenset({"responses"})
 IMAGE = "data:image/png;base64,AAAA"
 
 

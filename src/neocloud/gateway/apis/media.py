@@ -14,9 +14,6 @@ import msgspec
 
 from neocloud.gateway.answers import ApiError
 
-_SIGNS = (b'"type"', b"\\u00")
-"""Without one of these there is no medium: each is a part with a type. The second, since a name may
-be written escaped."""
 _URL_FIELDS = frozenset({"url", "image_url", "video_url", "audio_url", "file_url"})
 _DATA_FIELDS = frozenset({"data", "file_data"})
 _KINDS = frozenset({
@@ -48,7 +45,14 @@ def media_of(prompt: bytes, hosts: frozenset[str]) -> Media:
     Raises:
         ApiError: 400, a URL is neither `data:` nor of one of these hosts, or the JSON is too deep.
     """
-    if _SIGNS[0] not in prompt and _SIGNS[1] not in prompt:
+    # A medium is a part in a list of parts within the prompt: single letters are found quickly.
+    # vLLM takes parts without a type too; and a name may be written escaped.
+    if prompt.find(b"[", 1) < 0 or not (
+        b'"type"' in prompt
+        or b'_url"' in prompt
+        or b'"input_audio"' in prompt
+        or (b"\\" in prompt and b"\\u00" in prompt)
+    ):
         return NO_MEDIA
     found = Media()
     try:
@@ -66,7 +70,8 @@ def _walk(value: Any, found: Media, hosts: frozenset[str], depth: int) -> None:
         for each in value:
             _walk(each, found, hosts, depth + 1)
     elif isinstance(value, dict):
-        if value.get("type") in _KINDS:
+        kind = value.get("type")
+        if kind in _KINDS or (kind is None and not _KINDS.isdisjoint(value)):
             found.parts += 1
         for name, each in value.items():
             if isinstance(each, str):

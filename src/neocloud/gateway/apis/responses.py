@@ -120,10 +120,14 @@ class Responses:
         )
 
     def toward(self, speaks: frozenset[str]) -> Dialect | None:
-        """Through, to whoever speaks responses; translated, to whoever speaks chat."""
-        if self.name in speaks:
-            return self.through
-        return self.through_chat if "chat" in speaks else None
+        """Translated, to whoever speaks chat; through, to whoever speaks responses alone.
+
+        Chat comes first because engines tell its usage with each token, and because tools that an
+        engine would call by itself, at an address that the client names, do not pass that way.
+        """
+        if "chat" in speaks:
+            return self.through_chat
+        return self.through if self.name in speaks else None
 
 
 def _refuse_state(request: _Request) -> None:
