@@ -27,10 +27,15 @@ def up(folder: Path, *arguments: str, key: str = "") -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("arguments", "key", "said"),
     [
-        ((), "", "name a cloud file, or a server"),
-        (("--upstream", "http://127.0.0.1:1"), "", "set NEOCLOUD_KEY"),
+        ((), "", "name a cloud file, a model file, or a server"),
+        (("--upstream", "http://127.0.0.1:1"), "", "cannot connect to 127.0.0.1:1"),
         (("--upstream", "http://127.0.0.1:1"), "k", "cannot connect to 127.0.0.1:1"),
         (("--upstream", "ftp://x"), "k", "http://host:port"),
+        (("--upstream", "http://x", "--site", "a"), "k", "belong to a cloud file"),
+        (("--model", "gone.gguf"), "k", "gone.gguf is no file"),
+        (("--upstream", "http://x", "--workers", "0"), "k", "--workers"),
+        (("cloud.yaml", "--model", "x.gguf"), "", "with one, they belong in it"),
+        (("cloud.yaml", "--tokens-per-minute", "1"), "", "with one, they belong in it"),
         (("cloud.yaml",), "", "Make it with `neocloud plan`"),
         (("missing.yaml",), "", "cannot be read"),
     ],

@@ -117,9 +117,9 @@ def test_pages(tmp_path: Path) -> None:
             assert (await world.get("/v1/chat/completions")).status == 405
             await world.post(ask())
             page = (await world.get("/metrics", None)).body.decode()
-            labels = 'model="m",tenant="acme",status="completed"'
+            labels = 'model="m",tenant="acme",api="chat",status="completed",emulated="false"'
             assert f"neocloud_requests_total{{{labels}}} 1\n" in page
-            assert 'neocloud_refused_total{status="405"} 1\n' in page
+            assert 'neocloud_refused_total{status="405",reason="method_not_allowed"} 1\n' in page
             world.fleet.states[0].healthy = False
             assert (await world.get("/readyz", None)).status == 503
             world.fleet.states[0].healthy = True

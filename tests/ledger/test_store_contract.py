@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neocloud.ledger.errors import StoreError
+from neocloud.ledger.errors import LedgerError, StoreError
 from neocloud.ledger.records import Status
 from neocloud.ledger.sqlite import SqliteStore
 from neocloud.ledger.store import Batch, Store
@@ -75,6 +75,29 @@ def test_a_new_store_is_empty_and_making_it_again_changes_nothing(connect, store
     again = connect()
     again.create()
     assert (everything(again), again.position("a")) == (FULL, 1)
+
+
+def test_several_may_make_it_at_once(connect):
+    """As the workers of a gateway do that starts on an empty folder."""
+    together = threading.Barrier(6)
+    failed: list[LedgerError] = []
+
+    def make() -> None:
+        made = connect()
+        together.wait(WAIT_S)
+        try:
+            made.create()
+            made.apply("a", 1, Batch(usage=[usage(1)]))
+        except LedgerError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert not failed
+    assert list(everything(connect()).usage) == [usage(1)]
 
 
 def test_a_batch_delivered_again_changes_nothing_whoever_delivers_it(connect, store):

@@ -205,6 +205,8 @@ def test_what_remains_is_told_in_the_headers_terms():
     assert worker.remaining(TENANT, clock.now_s) == Remaining(
         RateLeft(60, 60, 0.0), RateLeft(6000, 6000, 0.0), 9, 450
     )
+    assert worker.rates(TENANT, clock.now_s) == (RateLeft(60, 60, 0.0), RateLeft(6000, 6000, 0.0))
+    assert worker.rates("nobody", clock.now_s) == (None, None)
 
 
 def test_limits_change_under_requests_in_flight():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from neocloud.books.metered import Metered
 from neocloud.catalog import Catalog
-from neocloud.ledger import Reader, Status, UsageEvent, metered_activity
+from neocloud.ledger import Reader, Status, UsageEvent, metered_activity, shared_energy
 from neocloud.spec import Cloud
 from neocloud.units import Period
 
@@ -76,5 +76,5 @@ def gather(reader: Reader, cloud: Cloud, catalog: Catalog, period: Period) -> Me
         period=period,
         rows=rows,
         events=events,
-        energy_modelled=any(e.modelled for e in energy),
+        energy_modelled=any(share.modelled for share in shared_energy(energy, period)),
     )

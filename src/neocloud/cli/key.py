@@ -18,7 +18,13 @@ from neocloud.ledger import ApiKey, Keys, keys_of
 from neocloud.spec import Cloud
 from neocloud.units import SECOND_NS, format_utc
 
-_CLOUD = click.argument("cloud_file")
+_CLOUD = click.argument("cloud_file", required=False)
+_WORDS = click.argument("words", nargs=-1, required=True, metavar="[CLOUD_FILE] KEY_ID")
+_LEDGER = click.option(
+    "--ledger", help="Without a file: the ledger, as sqlite:///usage.db or postgresql://HOST/NAME."
+)
+_DEFAULT_TENANT = "default"
+"""The one that `neocloud up` makes without a file."""
 _JSON_KEY = click.option("--json", "as_json", is_flag=True, help="Print key and id as JSON.")
 
 
@@ -51,19 +57,26 @@ def command() -> None:
     """Make, list, rotate and revoke API keys.
 
     Keys lie beside the ledger, or in it where it is PostgreSQL, as hashes: what was not noted when
-    it was made is lost. For CLOUD_FILE a ledger may stand, as sqlite:///ledger.db.
+    it was made is lost. For CLOUD_FILE a ledger may stand, as sqlite:///ledger.db, or --ledger.
     """
 
 
 @command.command(name="create")
 @_CLOUD
-@click.option("--tenant", required=True, help="Whose key it is: a tenant of the file.")
+@_LEDGER
+@click.option(
+    "--tenant", help="Whose key it is: a tenant of the file; without one, `default` unless given."
+)
 @click.option("--name", default="", help="A name of your own to know it by.")
 @_JSON_KEY
-def create(cloud_file: str, tenant: str, name: str, as_json: bool) -> None:
+def create(
+    cloud_file: str | None, ledger: str | None, tenant: str | None, name: str, as_json: bool
+) -> None:
     """Make a key for a tenant of CLOUD_FILE and print it: this once, and never again."""
     with ledger_failures():
-        keys, cloud, _ = _opened(cloud_file)
+        keys, cloud, _ = _opened(cloud_file, ledger)
+        if tenant is None:
+            tenant = _only_tenant(cloud)
         if cloud is not None:
             check_tenant(tenant, cloud.tenants, cloud.file)
         text, key = keys.create(tenant, name, time.time_ns())
@@ -72,11 +85,12 @@ def create(cloud_file: str, tenant: str, name: str, as_json: bool) -> None:
 
 @command.command(name="list")
 @_CLOUD
+@_LEDGER
 @click.option("--json", "as_json", is_flag=True, help="Print the keys as JSON.")
-def list_keys(cloud_file: str, as_json: bool) -> None:
+def list_keys(cloud_file: str | None, ledger: str | None, as_json: bool) -> None:
     """List the keys of CLOUD_FILE by how they begin, revoked ones too; secrets are not kept."""
     with ledger_failures():
-        keys, _, shown = _opened(cloud_file)
+        keys, _, shown = _opened(cloud_file, ledger)
         now_ns = time.time_ns()
         kept = keys.keys()
     listed = [_listed(key, now_ns) for key in kept]
@@ -84,7 +98,8 @@ def list_keys(cloud_file: str, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode())
         return
     if not listed:
-        click.echo(f"No keys yet. Make one: neocloud key create {shown} --tenant NAME")
+        tenant = "" if ledger is not None else " --tenant NAME"
+        click.echo(f"No keys yet. Make one: neocloud key create {shown}{tenant}")
         return
     console().print(
         table(
@@ -96,8 +111,8 @@ def list_keys(cloud_file: str, as_json: bool) -> None:
 
 
 @command.command(name="rotate")
-@_CLOUD
-@click.argument("key_id")
+@_WORDS
+@_LEDGER
 @click.option(
     "--grace",
     "grace_s",
@@ -107,13 +122,14 @@ def list_keys(cloud_file: str, as_json: bool) -> None:
     help="Seconds for which the old key is taken beside the new one.",
 )
 @_JSON_KEY
-def rotate(cloud_file: str, key_id: str, grace_s: float, as_json: bool) -> None:
+def rotate(words: tuple[str, ...], ledger: str | None, grace_s: float, as_json: bool) -> None:
     """Make a new key for tenant and name of the key KEY_ID of CLOUD_FILE, and end the old one.
 
     The new key is printed: this once, and never again.
     """
+    cloud_file, key_id = _file_and_key(words)
     with ledger_failures():
-        keys, _, shown = _opened(cloud_file)
+        keys, _, shown = _opened(cloud_file, ledger)
         now_ns = time.time_ns()
         old = _in_force(key_id, keys, shown, now_ns)
         end_ns = now_ns + round(grace_s * SECOND_NS)
@@ -127,20 +143,45 @@ def rotate(cloud_file: str, key_id: str, grace_s: float, as_json: bool) -> None:
 
 
 @command.command(name="revoke")
-@_CLOUD
-@click.argument("key_id")
-def revoke(cloud_file: str, key_id: str) -> None:
+@_WORDS
+@_LEDGER
+def revoke(words: tuple[str, ...], ledger: str | None) -> None:
     """Refuse the key KEY_ID of CLOUD_FILE from now on; its use stays on record."""
+    cloud_file, key_id = _file_and_key(words)
     with ledger_failures():
-        keys, _, shown = _opened(cloud_file)
+        keys, _, shown = _opened(cloud_file, ledger)
         now_ns = time.time_ns()
         key = _in_force(key_id, keys, shown, now_ns)
         keys.revoke(key.key_id, now_ns)
     click.echo(f"Key {key.key_id} of {key.tenant} is revoked.")
 
 
-def _opened(cloud_file: str) -> tuple[Keys, Cloud | None, str]:
+def _file_and_key(words: tuple[str, ...]) -> tuple[str | None, str]:
+    """The file, where one is named, and the key's id."""
+    if len(words) > 2:
+        raise Failure(f"one key at a time: {' '.join(words[:4])}")
+    return (None, words[0]) if len(words) == 1 else (words[0], words[1])
+
+
+def _only_tenant(cloud: Cloud | None) -> str:
+    """The tenant where none is named."""
+    if cloud is None:
+        return _DEFAULT_TENANT
+    if len(cloud.tenants) > 1:
+        raise Failure(f"whose key? --tenant, one of {', '.join(cloud.tenants)}")
+    return next(iter(cloud.tenants))
+
+
+def _opened(cloud_file: str | None, ledger: str | None) -> tuple[Keys, Cloud | None, str]:
     """The keys of a cloud's file, or of a ledger without one; and how to show which."""
+    if cloud_file is not None and ledger is not None:
+        raise Failure("name the cloud's file or --ledger, not both")
+    if ledger is not None:
+        place = ledger_named(ledger, None)
+        shown = ledger if place.path is not None else place.name
+        return keys_of(place), None, f"--ledger {shown}"
+    if cloud_file is None:
+        raise Failure("whose keys? Name the cloud's file, or --ledger sqlite:///usage.db")
     if "://" in cloud_file:
         place = ledger_named(cloud_file, None)
         return keys_of(place), None, cloud_file if place.path is not None else place.name

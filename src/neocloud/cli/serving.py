@@ -6,30 +6,42 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from neocloud.books.prices import price_list
 from neocloud.cli.cloud_file import open_cloud, open_plan, plan_beside
+from neocloud.cli.engines_here import EnginesHere
 from neocloud.cli.failure import Failure
+from neocloud.cli.running_plan import RunningPlan
 from neocloud.engines import (
     Endpoint,
     EngineAnswerError,
     MetricsReader,
+    TokenPrice,
     endpoint_of_url,
     list_models,
 )
+from neocloud.engines.remote import remote_endpoint
 from neocloud.gateway import (
     DEFAULT_TENANT,
+    REMOTE_SITE,
     Emulation,
+    Listen,
+    Remote,
     Settings,
+    TlsFiles,
     cache_secret,
     rules_of_cloud,
     rules_without_file,
 )
 from neocloud.ledger import LedgerPlace, given_key, keys_of, ledger_place
 from neocloud.planner import Plan
+from neocloud.quotas import TenantLimit
+from neocloud.spec import Cloud
+from neocloud.spec.serving import TokenPrices
 from neocloud.wire import Client, UpstreamError
 
 KEY = "NEOCLOUD_KEY"
@@ -44,95 +56,213 @@ _FAMILIES = {"vllm:": "vllm", "sglang:": "sglang", "llamacpp:": "llamacpp"}
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says. None, and an empty tuple, where it is silent."""
 
-    cloud_file: Path | None
-    plan_path: Path | None
-    upstreams: tuple[str, ...]
-    listen: str | None
-    ledger: str | None
-    grace_s: float
+    cloud_file: Path | None = None
+    plan_path: Path | None = None
+    upstreams: tuple[str, ...] = ()
+    model: str | None = None
+    start_engines: bool = False
+    sites: tuple[str, ...] = ()
+    listen: str | None = None
+    admin_listen: str | None = None
+    ledger: str | None = None
+    workers: int | None = None
+    limit: TenantLimit = TenantLimit()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    grace_s: float = 30.0
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings, and what must be told once.
+    """Settings, and what must be told beside them.
 
     Attributes:
         settings: of the gateway.
         first_key: a key that was made for the first tenant; empty if there was one.
-        unserved: replicas of the plan that nothing stands for.
+        notes: what else is to be known.
     """
 
     settings: Settings
     first_key: str = ""
-    unserved: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def served(asked: Asked) -> Served:
-    """Read the file, or ask the servers.
+class Serving:
+    """Reads what is to be served: at the start, and again at each reload.
 
-    Raises:
-        Failure: something is wrong with what was asked.
-        LedgerError: the ledger cannot be used.
+    Args:
+        asked: by the command line.
     """
-    return _without_file(asked) if asked.cloud_file is None else _with_file(asked, asked.cloud_file)
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._here = EnginesHere(asked.grace_s)
+        self._plan = RunningPlan()
+
+    def read(self) -> Served:
+        """Read the file, or ask the servers.
+
+        Raises:
+            Failure: something is wrong with what was asked.
+            LedgerError: the ledger cannot be used.
+        """
+        file = self._asked.cloud_file
+        return self._without_file() if file is None else self._with_file(file)
+
+    def begin(self) -> Served:
+        """As `read`; a first key is made where nobody has one.
+
+        Raises:
+            Failure, LedgerError: as `read`.
+        """
+        found = self.read()
+        if self._asked.cloud_file is not None or found.settings.given_keys:
+            return found
+        return msgspec.structs.replace(found, first_key=_first_key(found.settings.ledger))
+
+    def _with_file(self, cloud_file: Path) -> Served:
+        asked = self._asked
+        if asked.model is not None or not asked.limit.limits_nothing:
+            raise Failure(
+                "--model and limits stand in for a cloud file: with one, they belong in it"
+            )
+        cloud, catalog = open_cloud(cloud_file)
+        path = plan_beside(cloud_file, asked.plan_path)
+        plan, notes = self._plan.read(cloud, lambda: open_plan(path, cloud))
+        endpoints = _named(asked.upstreams, plan)
+        named = {endpoint.replica for endpoint in endpoints}
+        starts = self._here.of_plan(plan, cloud, asked.sites, named) if asked.start_engines else ()
+        named |= {start.endpoint.replica for start in starts}
+        unserved = [
+            replica
+            for p in plan.placements
+            if p.engine.kind != "emulated"
+            for replica in p.replica_ids()
+            if replica not in named
+        ]
+        emulated = any(p.engine.kind == "emulated" for p in plan.placements)
+        remotes = _remotes(cloud)
+        if not emulated and not named and not remotes:
+            raise Failure(
+                f"{cloud.file}: all engines of the plan are real and none is named. Start those of "
+                "this machine with --start-engines --site SITE, or start them with the plan's "
+                f"flags and name each: --upstream {unserved[0]}=http://HOST:PORT"
+            )
+        key = os.environ.get(KEY)
+        if key and len(cloud.tenants) > 1:
+            raise Failure(f"{KEY} is for a single tenant; make keys with `neocloud key create`")
+        place = _place(asked, cloud, cloud_file.parent)
+        secret = cache_secret(place, os.environ)
+        gateway = cloud.gateway
+        settings = Settings(
+            rules=rules_of_cloud(cloud, catalog, price_list(cloud).version, plan.rented, secret),
+            plan=plan,
+            emulation=Emulation(cloud_path=cloud_file, plan_path=path) if emulated else None,
+            starts=starts,
+            endpoints=endpoints,
+            remotes=remotes,
+            ledger=place,
+            given_keys=(given_key(key, next(iter(cloud.tenants))),) if key else (),
+            listen=address(asked.listen or gateway.listen),
+            max_body_bytes=gateway.max_body_bytes,
+            workers=asked.workers or gateway.workers,
+            quotas=gateway.quotas,
+            tls=_tls(asked, cloud, cloud_file.parent),
+            admin=_admin(asked.admin_listen or gateway.admin_listen),
+            grace_s=asked.grace_s,
+        )
+        not_served = tuple(f"not served: {r} (no --upstream names it)" for r in unserved)
+        return Served(settings=settings, notes=(*notes, *not_served))
+
+    def _without_file(self) -> Served:
+        asked = self._asked
+        if asked.start_engines or asked.sites:
+            raise Failure("--start-engines and --site belong to a cloud file: name it first")
+        if not asked.upstreams and asked.model is None:
+            raise Failure(
+                "name a cloud file, a model file, or a server: neocloud up --upstream "
+                "http://HOST:PORT"
+            )
+        starts = () if asked.model is None else (self._here.of_model(asked.model),)
+        endpoints = asyncio.run(_ask(asked.upstreams))
+        place = ledger_place(asked.ledger or LEDGER_WITHOUT_FILE, Path())
+        key = os.environ.get(KEY)
+        models = dict.fromkeys(e.model for e in (*(s.endpoint for s in starts), *endpoints))
+        limit = None if asked.limit.limits_nothing else asked.limit
+        settings = Settings(
+            rules=rules_without_file(models, cache_secret(place, os.environ), limit),
+            starts=starts,
+            endpoints=endpoints,
+            ledger=place,
+            given_keys=(given_key(key, DEFAULT_TENANT),) if key else (),
+            listen=address(asked.listen or LISTEN_WITHOUT_FILE),
+            max_body_bytes=_BODY_WITHOUT_FILE,
+            workers=asked.workers or 1,
+            tls=_tls(asked, None, Path()),
+            admin=_admin(asked.admin_listen),
+            grace_s=asked.grace_s,
+        )
+        return Served(settings=settings)
 
 
-def address(text: str) -> tuple[str, int]:
+def address(text: str) -> Listen:
     """Host and port of `--listen`."""
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > 65_535:
-        raise Failure(f"--listen {text!r}: write an address as {LISTEN_WITHOUT_FILE}")
-    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+        raise Failure(f"{text!r} is no address to listen on: write it as {LISTEN_WITHOUT_FILE}")
+    return Listen(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
 
 
-def _with_file(asked: Asked, cloud_file: Path) -> Served:
-    cloud, catalog = open_cloud(cloud_file)
-    path = plan_beside(cloud_file, asked.plan_path)
-    plan = open_plan(path, cloud)
-    endpoints = _named(asked.upstreams, plan)
-    named = {endpoint.replica for endpoint in endpoints}
-    emulated = [p for p in plan.placements if p.engine.kind == "emulated"]
-    real = tuple(
-        replica
-        for p in plan.placements
-        if p.engine.kind != "emulated"
-        for replica in p.replica_ids()
-        if replica not in named
-    )
-    if not emulated and not endpoints:
-        raise Failure(
-            f"{cloud.file}: all engines of the plan are real and none is named. Start them with "
-            f"the plan's flags, then name each: --upstream {real[0]}=http://HOST:PORT"
-        )
-    host, port = address(asked.listen or cloud.gateway.listen)
-    key = os.environ.get(KEY)
-    if key and len(cloud.tenants) > 1:
-        raise Failure(f"{KEY} is for a single tenant; make keys with `neocloud key create`")
-    folder = cloud_file.parent
+def _admin(text: str | None) -> Listen | None:
+    return None if text is None else address(text)
+
+
+def _place(asked: Asked, cloud: Cloud, folder: Path) -> LedgerPlace:
     segments = folder / cloud.gateway.segments if cloud.gateway.segments else None
-    place = (
-        ledger_place(asked.ledger, Path(), segments)
-        if asked.ledger
-        else ledger_place(cloud.gateway.ledger, folder, segments)
-    )
-    settings = Settings(
-        rules=rules_of_cloud(
-            cloud,
-            catalog,
-            price_list(cloud).version,
-            plan.rented,
-            cache_secret(place, os.environ),
-        ),
-        plan=plan,
-        emulation=Emulation(cloud_path=cloud_file, plan_path=path) if emulated else None,
-        endpoints=endpoints,
-        ledger=place,
-        given_keys=(given_key(key, next(iter(cloud.tenants))),) if key else (),
-        host=host,
-        port=port,
-        max_body_bytes=cloud.gateway.max_body_bytes,
-        grace_s=asked.grace_s,
-    )
-    return Served(settings=settings, unserved=real)
+    if asked.ledger:
+        return ledger_place(asked.ledger, Path(), segments)
+    return ledger_place(cloud.gateway.ledger, folder, segments)
+
+
+def _tls(asked: Asked, cloud: Cloud | None, folder: Path) -> TlsFiles | None:
+    """Files of the certificate: the command line's, from the working folder, or the file's own."""
+    certificate, key = asked.tls_certificate, asked.tls_key
+    if certificate is None and key is None and cloud is not None:
+        stated = cloud.gateway.tls_certificate, cloud.gateway.tls_key
+        certificate, key = (None if text is None else folder / text for text in stated)
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise Failure("TLS needs both: the certificate (tls_certificate) and its key (tls_key)")
+    return TlsFiles(certificate, key)
+
+
+def _remotes(cloud: Cloud) -> tuple[Remote, ...]:
+    found = []
+    if cloud.gateway.remotes and REMOTE_SITE in cloud.sites:
+        raise Failure(
+            f"{cloud.where(f'sites.{REMOTE_SITE}')}: remote servers count as the site "
+            f"{REMOTE_SITE!r}; call this site otherwise"
+        )
+    for key, remote in cloud.gateway.remotes.items():
+        try:
+            endpoint = remote_endpoint(
+                remote.url,
+                replica=f"{REMOTE_SITE}/{key}/{remote.model}/0",
+                model=remote.served_as or remote.model,
+                key_env=remote.key_env,
+                price=_price(remote.price_per_mtok, cloud.currency),
+            )
+        except ValueError as error:
+            raise Failure(f"{cloud.where(f'gateway.remotes.{key}')}: {error}") from None
+        found.append(Remote(endpoint=endpoint, model=remote.model, metro=remote.metro))
+    return tuple(found)
+
+
+def _price(stated: TokenPrices | None, currency: str) -> TokenPrice | None:
+    if stated is None:
+        return None
+    cached = None if stated.cached_input < Decimal(0) else stated.cached_input
+    return TokenPrice.per_mtok(currency, stated.input, stated.output, cached)
 
 
 def _named(upstreams: Sequence[str], plan: Plan) -> tuple[Endpoint, ...]:
@@ -153,38 +283,11 @@ def _named(upstreams: Sequence[str], plan: Plan) -> tuple[Endpoint, ...]:
     return tuple(endpoints)
 
 
-def _without_file(asked: Asked) -> Served:
-    if not asked.upstreams:
-        raise Failure(
-            "name a cloud file, a model file, or a server: neocloud up --upstream http://HOST:PORT"
-        )
-    host, port = address(asked.listen or LISTEN_WITHOUT_FILE)
-    endpoints = asyncio.run(_ask(asked.upstreams))
-    place = ledger_place(asked.ledger or LEDGER_WITHOUT_FILE, Path())
-    key = os.environ.get(KEY)
-    first = "" if key else _first_key(place)
-    models = dict.fromkeys(e.model for e in endpoints)
-    settings = Settings(
-        rules=rules_without_file(models, cache_secret(place, os.environ)),
-        plan=None,
-        emulation=None,
-        endpoints=endpoints,
-        ledger=place,
-        given_keys=(given_key(key, DEFAULT_TENANT),) if key else (),
-        host=host,
-        port=port,
-        max_body_bytes=_BODY_WITHOUT_FILE,
-        grace_s=asked.grace_s,
-    )
-    return Served(settings=settings, first_key=first)
-
-
 def _first_key(place: LedgerPlace) -> str:
     """Make a key for the first tenant, unless it has one."""
     keys = keys_of(place)
     now_ns = time.time_ns()
-    kept = keys.keys()
-    if any(key.tenant == DEFAULT_TENANT and key.in_force(now_ns) for key in kept):
+    if any(key.tenant == DEFAULT_TENANT and key.in_force(now_ns) for key in keys.keys()):  # noqa: SIM118
         return ""
     text, _ = keys.create(DEFAULT_TENANT, "first", now_ns)
     return text

@@ -6,7 +6,10 @@
 from neocloud.gateway.callers import METRO_HEADER, Callers, Ranges
 from neocloud.gateway.fleet import Backend, Fleet, fleet_of_endpoints, fleet_of_plan
 from neocloud.gateway.gateway import Gateway
+from neocloud.gateway.hand import WorkerError
 from neocloud.gateway.meter import Meter
+from neocloud.gateway.remotes import SITE as REMOTE_SITE
+from neocloud.gateway.remotes import Remote
 from neocloud.gateway.rules import (
     DEFAULT_TENANT,
     ModelRule,
@@ -15,24 +18,42 @@ from neocloud.gateway.rules import (
     rules_of_cloud,
     rules_without_file,
 )
-from neocloud.gateway.run import Emulation, Settings, Up, run
+from neocloud.gateway.run import run
 from neocloud.gateway.secret import cache_secret
+from neocloud.gateway.settings import (
+    Emulation,
+    Listen,
+    Management,
+    Settings,
+    SettingsError,
+    TlsFiles,
+    Up,
+    UsageQuery,
+)
 
 __all__ = [
     "DEFAULT_TENANT",
     "METRO_HEADER",
+    "REMOTE_SITE",
     "Backend",
     "Callers",
     "Emulation",
     "Fleet",
     "Gateway",
+    "Listen",
+    "Management",
     "Meter",
     "ModelRule",
     "Ranges",
+    "Remote",
     "Rules",
     "Settings",
+    "SettingsError",
     "TenantRule",
+    "TlsFiles",
     "Up",
+    "UsageQuery",
+    "WorkerError",
     "cache_secret",
     "fleet_of_endpoints",
     "fleet_of_plan",

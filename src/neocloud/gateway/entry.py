@@ -27,6 +27,7 @@ class Entry(msgspec.Struct, eq=False):
         media: in the prompt.
         route: what the router is asked; None before.
         hold: of the tenant's limits; None without any.
+        waits_since_ns: since when it waits, or waited, for a place; 0 if it never did.
     """
 
     exchange: Exchange
@@ -37,6 +38,7 @@ class Entry(msgspec.Struct, eq=False):
     media: Media
     route: RouteRequest | None = None
     hold: Hold | None = None
+    waits_since_ns: int = 0
 
     def bounds(self) -> tuple[int, int]:
         """The most prompt tokens that it may have, and the most output tokens."""

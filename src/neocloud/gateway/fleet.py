@@ -141,6 +141,13 @@ class Fleet:
 
 
 def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client) -> Fleet:
+    """A fleet of `backends_of_plan`."""
+    return Fleet(backends_of_plan(plan, endpoints, client))
+
+
+def backends_of_plan(
+    plan: Plan, endpoints: Mapping[str, Endpoint], client: Client
+) -> list[Backend]:
     """The plan's replicas as far as there are endpoints for them.
 
     Args:
@@ -180,7 +187,7 @@ def fleet_of_plan(plan: Plan, endpoints: Mapping[str, Endpoint], client: Client)
                 placement=placement,
             )
             backends.append(Backend(endpoint, client.pool(endpoint.address), state, holding))
-    return Fleet(backends)
+    return backends
 
 
 def _room(placement: Placement, planned: float) -> float:
@@ -190,10 +197,15 @@ def _room(placement: Placement, planned: float) -> float:
 
 
 def fleet_of_endpoints(endpoints: Iterable[Endpoint], client: Client) -> Fleet:
+    """A fleet of `backends_of_endpoints`."""
+    return Fleet(backends_of_endpoints(endpoints, client))
+
+
+def backends_of_endpoints(endpoints: Iterable[Endpoint], client: Client) -> list[Backend]:
     """Replicas of which nothing is known but where they answer."""
     backends = []
     for endpoint in endpoints:
         site, pool, _ = endpoint.replica.split("/", 2)
         state = ReplicaState(replica=endpoint.replica, site=site, pool=pool, model=endpoint.model)
         backends.append(Backend(endpoint, client.pool(endpoint.address), state, None))
-    return Fleet(backends)
+    return backends

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from neocloud.gateway.answers import JSON, error_body, with_request_id
-from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage, Wanted
+from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Backend, Serving
 from neocloud.gateway.ticket import Ticket
-from neocloud.gateway.tokens import Count, count_of
+from neocloud.gateway.tokens import Count, count_of, tell_progress
+from neocloud.gateway.whole import whole_answer
 from neocloud.ledger import AttemptEvent, Status
 from neocloud.wire import (
     Call,
@@ -110,8 +111,6 @@ class Flight:
         backend = self._backend
         assert backend is not None, "an answer comes from a replica"
         backend.unanswered.discard(self)
-        if head.status < 500 and head.status != 429:
-            self._serving.group.answered(backend.state, self._sent_s, time.monotonic())
         if head.status == 200 and self._asked.stream:
             kind = head.headers.get(b"content-type", b"")
             if kind.startswith(b"text/event-stream"):
@@ -135,16 +134,8 @@ class Flight:
         if stream.content_seen:
             if not self._first_token_ns:
                 self._first_token_ns = time.time_ns()
-            usage = stream.usage
-            if usage is None:
-                ticket = self._ticket
-                self._gateway.ledger.progress.tell(
-                    self._slot, ticket.estimated_input, 0, stream.content_events, False
-                )
-            else:
-                self._gateway.ledger.progress.tell(
-                    self._slot, usage.input_tokens, usage.cached_tokens, usage.output_tokens, True
-                )
+                self._back_again()
+            tell_progress(self._gateway.ledger.progress, self._slot, stream, self._ticket)
         if out:
             self._pass(out)
         elif stream.oversized:
@@ -171,13 +162,16 @@ class Flight:
         if head.status != 200:
             self._refused(head.status, body, backend)
             return
-        self._leave(broken=False)
         dialect = backend.ways[self._api.name].dialect
         try:
-            answer, usage = dialect.whole(body, self._asked)
+            answer, usage = whole_answer(dialect, body, self._asked)
         except ApiError as error:
-            self._fail(error.status, str(error), error.code)
+            self._leave(broken=True)
+            self._gateway.attempt_failed(self._attempt("no_answer"))
+            if not self._again():
+                self._fail(error.status, str(error), error.code)
             return
+        self._leave(broken=False)
         self._first_token_ns = now = time.time_ns()
         self._settle(Status.COMPLETED, usage, lambda: self._respond(200, answer), now)
 
@@ -208,19 +202,8 @@ class Flight:
     # own
 
     def _request_for(self, backend: Backend) -> bytes:
-        endpoint = backend.endpoint
-        rule = self._ticket.rule
-        return backend.ways[self._api.name].dialect.request(
-            self._body,
-            self._asked,
-            Wanted(
-                model=endpoint.model,
-                limit=rule.max_output_tokens,
-                continuous=endpoint.continuous,
-                salt_field=endpoint.salt_field,
-                salt=self._ticket.salt,
-            ),
-        )
+        dialect = backend.ways[self._api.name].dialect
+        return dialect.request(self._body, self._asked, self._ticket.wanted(backend.endpoint))
 
     def _send(self, backend: Backend, body: bytes) -> None:
         self._backend = backend
@@ -233,7 +216,7 @@ class Flight:
         backend.unanswered.add(self)
         self._sent_s = time.monotonic()
         self._serving.group.enter(backend.state, self._sent_s, self._ticket.route.prompt_tokens)
-        self._call = backend.pool.send(backend.ways[self._api.name].head, body, self)
+        self._call = backend.pool.send(self._ticket.head(backend, self._api.name), body, self)
 
     def _again(self) -> bool:
         """Try another replica, if one is left and the client still waits."""
@@ -271,14 +254,13 @@ class Flight:
     def _attempt(self, fault: str) -> AttemptEvent:
         backend = self._backend
         assert backend is not None
-        return AttemptEvent(
-            request_id=self._ticket.request_id,
-            number=self._attempts,
-            replica=backend.state.replica,
-            fault=fault,
-            started_ns=time.time_ns() - int((time.monotonic() - self._sent_s) * 1e9),
-            ended_ns=time.time_ns(),
-        )
+        return self._ticket.attempt(backend, self._attempts, self._sent_s, fault)
+
+    def _back_again(self) -> None:
+        """A replica that was let alone, and is tried with this request, has begun to answer."""
+        backend = self._backend
+        if backend is not None and backend.state.breaker.opened:
+            self._serving.group.answered(backend.state, self._sent_s, time.monotonic())
 
     def _leave(self, *, broken: bool, full: bool = False) -> None:
         """The replica is done with this request."""
@@ -292,6 +274,8 @@ class Flight:
             group.failed(state, self._sent_s, time.monotonic())
         elif full:
             group.full(state, self._sent_s, time.monotonic())
+        elif self._head is not None:  # not sooner: it may break off what it has begun
+            group.answered(state, self._sent_s, time.monotonic())
         group.leave(state, self._sent_s, self._ticket.route.prompt_tokens)
         self._gateway.left(self._serving)
 
@@ -305,8 +289,7 @@ class Flight:
         if self._settled:
             return
         self._drop_call()
-        usage = self._stream.usage if self._stream is not None else None
-        self._settle(Status.ABORTED, usage, _nothing)
+        self._settle(Status.ABORTED, None, _nothing)
 
     def _admission_durable(self) -> None:
         self._admitted_durable = True
@@ -346,14 +329,14 @@ class Flight:
 
     def _end_stream(self, stream: AnswerStream) -> None:
         if stream.complete:
-            self._settle(Status.COMPLETED, stream.usage, self._finish)
+            self._settle(Status.COMPLETED, None, self._finish)
             return
         fault = "error_in_stream" if stream.failed else "broke_off"
         self._gateway.attempt_failed(self._attempt(fault))
         if stream.failed:  # the client gets the engine's own words, and a clean end of the body
-            self._settle(Status.FAILED, stream.usage, self._finish)
+            self._settle(Status.FAILED, None, self._finish)
         else:
-            self._settle(Status.FAILED, stream.usage, self._exchange.abort)
+            self._settle(Status.FAILED, None, self._exchange.abort)
 
     def _finish(self) -> None:
         """Write what waited for the ledger. The admission is durable by now: it came before."""
@@ -372,20 +355,19 @@ class Flight:
     def _fail(self, status: int, message: str, code: str) -> None:
         if self._settled:
             return
-        usage = self._stream.usage if self._stream is not None else None
         if self._head_sent or self._held:
-            self._settle(Status.FAILED, usage, self._exchange.abort)
+            self._settle(Status.FAILED, None, self._exchange.abort)
         else:
             body = error_body(
                 status, message, code,
                 anthropic=self._api.anthropic, request_id=self._ticket.request_id,
             )  # fmt: skip
-            self._settle(Status.FAILED, usage, lambda: self._respond(status, body))
+            self._settle(Status.FAILED, None, lambda: self._respond(status, body))
 
     def _settle(
         self, status: Status, usage: Usage | None, then: Callable[[], None], now_ns: int = 0
     ) -> None:
-        """Write the usage event; `then` runs once it is durable."""
+        """Write the usage event, of a stream with its own usage; `then` runs once it is durable."""
         if self._settled:
             return
         self._settled = True

@@ -19,10 +19,12 @@ from neocloud.gateway.callers import EXPLAIN_HEADER, Callers
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Fleet, Serving
 from neocloud.gateway.flight import Flight
+from neocloud.gateway.ids import RequestIds
 from neocloud.gateway.limits import limit_lines, output_bound, refused
 from neocloud.gateway.models import model_card, model_list
-from neocloud.gateway.page import metrics_page
-from neocloud.gateway.rules import Rules
+from neocloud.gateway.observer import Observer
+from neocloud.gateway.page import Process, metrics_page
+from neocloud.gateway.rules import ModelRule, Rules, TenantRule
 from neocloud.gateway.shares import HourShares
 from neocloud.gateway.ticket import Ticket
 from neocloud.gateway.traffic import Traffic
@@ -38,7 +40,6 @@ from neocloud.routing import (
     explain,
     prefix_hashes,
 )
-from neocloud.units import new_request_id
 from neocloud.wire import NO_LINES, Exchange, Lines, header_lines
 
 log = logging.getLogger(__name__)
@@ -58,11 +59,20 @@ class Gateway:
         quotas: what tenants may still use.
         callers: who may call.
         shares: where the plan sends requests at this hour.
+        traffic: what went through, for the page of metrics.
+        process: what that page tells of the process.
+        observer: told of each request; None where nobody watches.
         draining: True once it shuts down.
     """
 
     def __init__(
-        self, rules: Rules, fleet: Fleet, ledger: Ledger, quotas: Quotas, callers: Callers
+        self,
+        rules: Rules,
+        fleet: Fleet,
+        ledger: Ledger,
+        quotas: Quotas,
+        callers: Callers,
+        ids: RequestIds | None = None,
     ) -> None:
         self.rules = rules
         self.fleet = fleet
@@ -74,7 +84,10 @@ class Gateway:
         self.waiting = Waiting(self)
         self.retries = RetryBudget(time.monotonic())
         self.traffic = Traffic()
-        # Request ids must not collide; they are no secret, and the system's entropy is slow.
+        self.process = Process()
+        self.observer: Observer | None = None
+        self._ids = ids or RequestIds(0, 0)
+        # To spread requests without a prefix: no secret, and the system's entropy is slow.
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
         self._pending: set[asyncio.Task[None]] = set()
         self._apis = {api.path: api for api in APIS}
@@ -98,8 +111,12 @@ class Gateway:
 
     def refuse(self, exchange: Exchange, error: ApiError, *, anthropic: bool) -> None:
         """Answer a request that was not admitted."""
-        self.traffic.refused[error.status] += 1
-        request_id = new_request_id(time.time_ns(), self._chance.getrandbits(74))
+        self.traffic.refuse(error.status, error.code)
+        request_id = self._ids.new(time.time_ns())
+        if self.observer is not None:
+            api = self._apis.get(exchange.path)
+            name = api.name if api is not None else ""
+            self.observer.refused(exchange, name, error, request_id)
         lines = Lines(self.refusal_lines(error.status, error.retry_after_s))
         if error.lines:
             lines = Lines(lines + error.lines)
@@ -125,7 +142,9 @@ class Gateway:
             tokens = event.input_tokens + event.output_tokens
             money = ticket.rule.price.of(event) if used else 0
             self.quotas.settle(ticket.hold, money, tokens if used else 0)
-        self.traffic.ended(event)
+        self.traffic.ended(event, ticket.waited_ns)
+        if self.observer is not None:
+            then = self.observer.ended(event, ticket, then)
         self.ledger.settle(event, then)
 
     def give_back(self, hold: Hold | None) -> None:
@@ -135,6 +154,7 @@ class Gateway:
 
     def attempt_failed(self, attempt: AttemptEvent) -> None:
         """A replica did not answer well."""
+        self.traffic.attempt_failed(attempt)
         self.ledger.record_attempt(attempt)
 
     def left(self, serving: Serving) -> None:
@@ -148,6 +168,7 @@ class Gateway:
         """Another replica for a request whose first did not answer; None if there is none."""
         now_s = time.monotonic()
         if not self.retries.take(now_s):
+            self.traffic.out_of_retries += 1
             return None
         route = msgspec.structs.replace(ticket.route, excluded=tried)
         choice = choose(serving.group, route, now_s)
@@ -162,7 +183,29 @@ class Gateway:
             return "usage cannot be recorded at present, so nothing is served"
         if not any(state.healthy for state in self.fleet.states):
             return "no replica is healthy"
+        if self.quotas.failure is not None and self.rules.budgets:
+            return f"budgets cannot be checked at present: {self.quotas.failure}"
         return None
+
+    def change(self, rules: Rules, fleet: Fleet) -> None:
+        """Let other rules and replicas hold from now on.
+
+        What was admitted goes on under the rules of its admission, at the replica that it is at;
+        what waits is judged and placed anew, and keeps what was held for it.
+        """
+        self.rules = rules
+        self.fleet = fleet
+        self.callers.change(rules)
+        self.quotas.change(rules.limits)
+        self.waiting.move()
+
+    def route_again(self, entry: Entry) -> None:
+        """Send on what waited before the rules or the replicas changed, or let it wait again.
+
+        Raises:
+            ApiError: it may not be asked any more.
+        """
+        self._route(entry)
 
     # requests to models
 
@@ -174,9 +217,7 @@ class Gateway:
             raise ApiError(503, self.why_not_ready or "not ready", "not_ready")
         asked = api.read(exchange.body)
         tenant = caller.tenant
-        rule = self.rules.models.get(asked.model)
-        if rule is None or not tenant.may_use(asked.model):
-            raise ApiError(404, f"there is no model {asked.model[:200]!r}", "model_not_found")
+        rule = self._rule(asked.model, tenant)
         media = media_of(asked.prompt, self.rules.media_hosts)
         entry = Entry(exchange, api, asked, caller, rule, media)
         if tenant.limit is None:
@@ -203,6 +244,7 @@ class Gateway:
 
     def _with_hold(self, entry: Entry, held: Hold | Refusal) -> None:
         if isinstance(held, Refusal):
+            self.traffic.over_limit[entry.caller.key.tenant, str(held.kind)] += 1
             left = self.quotas.remaining(entry.caller.key.tenant, time.monotonic())
             raise refused(held, limit_lines(left))
         entry.hold = held
@@ -214,6 +256,8 @@ class Gateway:
 
     def _route(self, entry: Entry) -> None:
         """Send it on, let it wait for a place, or refuse it."""
+        if entry.caller.rules is not self.rules:
+            self._renew(entry)
         asked, caller, tenant = entry.asked, entry.caller, entry.caller.tenant
         serving = self.fleet.serving(asked.model, entry.api.name)
         if serving is None:
@@ -246,6 +290,17 @@ class Gateway:
         else:  # refused, not admitted: nothing was used
             raise ApiError(503, choice.reason, "no_replica")
 
+    def _renew(self, entry: Entry) -> None:
+        """Judge by the rules of now what came under others."""
+        entry.caller = self.callers.find(entry.exchange)
+        entry.rule = self._rule(entry.asked.model, entry.caller.tenant)
+
+    def _rule(self, model: str, tenant: TenantRule) -> ModelRule:
+        rule = self.rules.models.get(model)
+        if rule is None or not tenant.may_use(model):
+            raise ApiError(404, f"there is no model {model[:200]!r}", "model_not_found")
+        return rule
+
     def launch(self, serving: Serving, entry: Entry, choice: Choice) -> None:
         """Admit a request and send it to the replica that was chosen.
 
@@ -257,9 +312,10 @@ class Gateway:
         backend = serving.backends[choice.index]
         state, endpoint = backend.state, backend.endpoint
         now_ns = time.time_ns()
+        waited_ns = now_ns - entry.waits_since_ns if entry.waits_since_ns else 0
         limited = asked.limit is not None or rule.max_output_tokens is not None
         admission = Admission(
-            request_id=new_request_id(now_ns, self._chance.getrandbits(74)),
+            request_id=self._ids.new(now_ns),
             admitted_ns=now_ns,
             tenant=caller.key.tenant,
             key_id=caller.key.key_id,
@@ -283,12 +339,18 @@ class Gateway:
             salt=caller.salt,
             route=route,
             hold=entry.hold,
+            waited_ns=waited_ns,
+            trace=None
+            if self.observer is None
+            else self.observer.begun(entry.exchange, now_ns, waited_ns),
             lines=self._lines(serving, entry)
             if entry.hold is not None or caller.explain
             else NO_LINES,
         )
         self.retries.request()
         Flight(self, entry, ticket, serving).begin(backend)
+        if waited_ns:
+            self.traffic.waited(asked.model, waited_ns)
 
     def _lines(self, serving: Serving, entry: Entry) -> Lines:
         """Header fields of an answer that not all answers have."""

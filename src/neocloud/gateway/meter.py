@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from neocloud.activity import Purpose
@@ -36,9 +37,14 @@ class _Reading:
 
 
 class Meter:
-    """Watches the fleet. One task for all replicas."""
+    """Watches the fleet. One task for all replicas.
 
-    def __init__(self, fleet: Fleet, ledger: Ledger) -> None:
+    Args:
+        fleet: the replicas.
+        ledger: where spans go; None where another worker of this gateway writes them.
+    """
+
+    def __init__(self, fleet: Fleet, ledger: Ledger | None) -> None:
         self._fleet = fleet
         self._ledger = ledger
         self._last: dict[str, _Reading] = {}
@@ -59,13 +65,36 @@ class Meter:
                 due += SPAN_S
             await asyncio.gather(*(self._probe(b, write=write) for b in self._fleet.backends))
 
+    async def look(self, backends: Iterable[Backend]) -> None:
+        """Read replicas that are about to be served from: where their first spans begin."""
+        found = tuple(backends)
+        for backend in found:
+            self._readers[backend.state.replica] = MetricsReader(backend.endpoint)
+        await asyncio.gather(*(self._probe(b, write=False) for b in found))
+
+    async def part(self, backends: Iterable[Backend]) -> None:
+        """Write the last spans of replicas that go."""
+        found = tuple(backends)
+        await asyncio.gather(*(self._probe(b, write=True) for b in found))
+        for backend in found:
+            self._last.pop(backend.state.replica, None)
+            self._missed.pop(backend.state.replica, None)
+
+    def change(self, fleet: Fleet) -> None:
+        """Watch another fleet, whose new replicas were looked at."""
+        self._fleet = fleet
+        kept = {backend.state.replica for backend in fleet.backends}
+        for replica in self._readers.keys() - kept:
+            del self._readers[replica]
+
     async def finish(self) -> None:
-        """Write the last spans."""
+        """Write the last spans, and no more from then on."""
         await asyncio.gather(*(self._probe(b, write=True) for b in self._fleet.backends))
+        self._ledger = None
 
     async def _probe(self, backend: Backend, *, write: bool) -> None:
         state = backend.state
-        reader = self._readers[state.replica]
+        reader = self._readers.get(state.replica) or MetricsReader(backend.endpoint)
         metrics = await reader.read(backend.pool, timeout_s=PROBE_TIMEOUT_S)
         now_ns = time.time_ns()
         healthy = metrics is not None or await is_healthy(
@@ -79,8 +108,8 @@ class Meter:
             self._last[state.replica] = _reading(now_ns, metrics)
         elif write:
             self._last[state.replica] = _reading(now_ns, metrics)
-            if backend.holding is not None and now_ns > last.time_ns:
-                self._write(backend, backend.holding, last, self._last[state.replica])
+            if self._ledger is not None and backend.holding is not None and now_ns > last.time_ns:
+                self._write(self._ledger, backend, backend.holding, last, self._last[state.replica])
 
     def _note(self, backend: Backend, *, healthy: bool) -> None:
         """Take down whether a replica takes requests."""
@@ -96,7 +125,10 @@ class Meter:
             for flight in tuple(backend.unanswered):
                 flight.give_up()
 
-    def _write(self, backend: Backend, holding: Holding, last: _Reading, now: _Reading) -> None:
+    @staticmethod
+    def _write(
+        ledger: Ledger, backend: Backend, holding: Holding, last: _Reading, now: _Reading
+    ) -> None:
         state = backend.state
         seconds = (now.time_ns - last.time_ns) / 1e9
         busy_s = _rise(last.busy_s, now.busy_s)
@@ -105,7 +137,7 @@ class Meter:
         if joules is None:
             joules = point_at(holding.placement.curve, answered / seconds).watts * seconds
         event_id = f"{state.replica}@{last.time_ns}"
-        self._ledger.record_allocation(
+        ledger.record_allocation(
             AllocationEvent(
                 event_id=event_id,
                 start_ns=last.time_ns,
@@ -122,7 +154,7 @@ class Meter:
                 emulated=backend.endpoint.emulated,
             )
         )
-        self._ledger.record_energy(
+        ledger.record_energy(
             EnergyEvent(
                 event_id=event_id,
                 start_ns=last.time_ns,

@@ -9,6 +9,8 @@ import msgspec
 
 from neocloud.catalog import Catalog
 from neocloud.gateway.apis.api import Usage
+from neocloud.gateway.distances import RoundTrips, nowhere
+from neocloud.gateway.remotes import SITE as REMOTE_SITE
 from neocloud.ledger import UsageEvent
 from neocloud.planner import Rented
 from neocloud.quotas import TenantLimit
@@ -23,7 +25,7 @@ MEDIUM_TOKENS = 16_384
 """Tokens of one image, sound or file at the most: assumption, for holds. Qwen2.5-VL's default
 largest image is 16,384 patches of 28 x 28 pixels, each a token."""
 
-RoundTrips = Callable[[str], dict[str, float] | None]
+Distances = Callable[[str], dict[str, float] | None]
 """Seconds from a user metro to each site; None if there is no such metro."""
 
 
@@ -108,12 +110,22 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     models: Mapping[str, ModelRule]
     tenants: Mapping[str, TenantRule]
-    round_trips: RoundTrips
+    round_trips: Distances
     default_metro: str
     price_version: str = ""
     ranges: Mapping[str, str] = {}
     media_hosts: frozenset[str] = frozenset()
     secret: bytes = b""
+
+    @property
+    def limits(self) -> dict[str, TenantLimit]:
+        """Limits of the tenants that have any."""
+        return {name: rule.limit for name, rule in self.tenants.items() if rule.limit is not None}
+
+    @property
+    def budgets(self) -> frozenset[str]:
+        """Tenants with a budget."""
+        return frozenset(name for name, at in self.limits.items() if at.budget is not None)
 
     def salt_of(self, tenant: str) -> str:
         """The salt of a tenant's prefix cache: the same in all gateways that share the secret."""
@@ -128,18 +140,11 @@ def rules_of_cloud(
     secret: bytes = b"",
 ) -> Rules:
     """Rules that the file states; `rented` are the plan's places beside the file's sites."""
-    places = {key: site.metro for key, site in cloud.sites.items()}
-    places |= {place.site: place.metro for place in rented}
-
-    def round_trips(metro: str) -> dict[str, float] | None:
-        if metro not in catalog.metros:
-            return None
-        last_mile = cloud.network.last_mile_ms
-        return {
-            key: (catalog.round_trip(metro, place).ms + last_mile) / 1e3
-            for key, place in places.items()
-        }
-
+    places: dict[str, tuple[str, ...]] = {key: (site.metro,) for key, site in cloud.sites.items()}
+    places |= {place.site: (place.metro,) for place in rented}
+    elsewhere = tuple(r.metro for r in cloud.gateway.remotes.values() if r.metro is not None)
+    if elsewhere:
+        places[REMOTE_SITE] = elsewhere
     first = next(iter(cloud.sites.values()))
     return Rules(
         models={
@@ -155,21 +160,23 @@ def rules_of_cloud(
             for key, model in cloud.models.items()
         },
         tenants={key: _tenant_rule(tenant) for key, tenant in cloud.tenants.items()},
-        round_trips=round_trips,
+        round_trips=RoundTrips(catalog, places, cloud.network.last_mile_ms),
         default_metro=cloud.gateway.default_metro or first.metro,
         price_version=price_version,
-        ranges=cloud.gateway.address_ranges,
+        ranges=dict(cloud.gateway.address_ranges),
         media_hosts=frozenset(host.lower() for host in cloud.gateway.media_hosts),
         secret=secret,
     )
 
 
-def rules_without_file(models: Iterable[str], secret: bytes = b"") -> Rules:
+def rules_without_file(
+    models: Iterable[str], secret: bytes = b"", limit: TenantLimit | None = None
+) -> Rules:
     """Rules before any OpenAI-compatible server: one tenant, its models, no network known."""
     return Rules(
         models={name: ModelRule(max_output_tokens=None, ttft_budget_s=2.0) for name in models},
-        tenants={DEFAULT_TENANT: TenantRule()},
-        round_trips=lambda _metro: {},
+        tenants={DEFAULT_TENANT: TenantRule(limit=limit)},
+        round_trips=nowhere,
         default_metro="",
         secret=secret,
     )

@@ -1,192 +1,128 @@
-"""Bringing a cloud up and down: ledger, engines, gateway; and down in the opposite order."""
+"""Bringing a gateway up and down: ledger, engines, door; and down in the opposite order."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import signal
+import socket
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
-import msgspec
-
-from neocloud.engines import EmulatedEngines, Endpoint
-from neocloud.gateway.answers import refusal
-from neocloud.gateway.callers import Callers
-from neocloud.gateway.fleet import Fleet, fleet_of_endpoints, fleet_of_plan
-from neocloud.gateway.gateway import Gateway
-from neocloud.gateway.meter import Meter
-from neocloud.gateway.rules import Rules
-from neocloud.gateway.shares import shares_at
-from neocloud.gateway.spent import spent_this_month
-from neocloud.ledger import ApiKey, KeyWatch, Ledger, LedgerPlace, Shipper, keys_of
-from neocloud.planner import Plan
-from neocloud.quotas import Quotas
-from neocloud.wire import Client, Limits, Server, serve
-
-log = logging.getLogger(__name__)
-
-_KEYS_S = 1.0
-_HOUR_S = 3600
+from neocloud.gateway.allowances import retire
+from neocloud.gateway.door import address_of, bound, operated
+from neocloud.gateway.engine_room import EngineRoom
+from neocloud.gateway.operations import Reloaded, ReplicaNow, TenantNow
+from neocloud.gateway.post import Post, earlier_workers, gateway_id
+from neocloud.gateway.reload import Reloading
+from neocloud.gateway.service import Service
+from neocloud.gateway.settings import Management, Settings, Up
+from neocloud.gateway.signals import Signals
+from neocloud.gateway.supervise import supervise
+from neocloud.gateway.tls import tls_context
+from neocloud.ledger import Ledger, Shipper, close_abandoned
 
 
-class Emulation(msgspec.Struct, frozen=True, kw_only=True):
-    """Files from which the emulated engines take what they emulate."""
+async def run(settings: Settings, management: Management, on_up: Callable[[Up], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then end what runs, in order; a second one ends it at once.
 
-    cloud_path: Path
-    plan_path: Path
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What `run` needs.
-
-    Attributes:
-        rules: what may be used by whom.
-        plan: what stands where; None before any server without a cloud file.
-        emulation: the emulated engines to start; None starts none.
-        endpoints: engines that run already.
-        ledger: where usage goes.
-        given_keys: keys beside those of the ledger.
-        host: to listen on.
-        port: to listen on; 0 takes a free one.
-        max_body_bytes: largest request body.
-        grace_s: how long running answers may take once it is told to stop.
-    """
-
-    rules: Rules
-    plan: Plan | None
-    emulation: Emulation | None
-    endpoints: Sequence[Endpoint]
-    ledger: LedgerPlace
-    given_keys: Sequence[ApiKey]
-    host: str
-    port: int
-    max_body_bytes: int
-    grace_s: float = 30.0
-
-
-class Up(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told once the gateway listens."""
-
-    host: str
-    port: int
-    replicas: int
-    emulated: int
-    recovered: int
-    keys: int
-
-
-async def run(settings: Settings, on_up: Callable[[Up], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then end what runs, in order.
+    SIGHUP reloads.
 
     Raises:
         LedgerError: the ledger cannot be used, or not all could be written.
-        EngineStartError: the emulated engines did not come up.
-        OSError: the address cannot be listened on.
+        BankError: the store of the quotas cannot be used.
+        EngineStartError: an engine did not come up.
+        WorkerError: a worker did not come up.
+        SettingsError: an address cannot be listened on, a certificate cannot be used, or the admin
+            API has no token.
     """
+    signals = Signals()
+    serve = _alone if settings.workers == 1 else supervise
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            if settings.tls is not None:
+                tls_context(settings.tls)
+            admin_socket = None
+            if settings.admin is not None:
+                admin_socket = stack.enter_context(bound(settings.admin))
+            await serve(settings, management, signals, admin_socket, on_up)
+    except asyncio.CancelledError:
+        if not signals.stop.is_set():
+            raise  # else it was told to end while it started
+
+
+class _Alone:
+    """Implements `Operations` for the one process that a gateway is."""
+
+    def __init__(self, service: Service, reloading: Reloading) -> None:
+        self._service = service
+        self._reloading = reloading
+
+    async def replicas(self) -> tuple[ReplicaNow, ...]:
+        return self._service.replicas()
+
+    async def drain(self, replica: str, *, drained: bool) -> bool:
+        return self._service.drain_replica(replica, drained=drained)
+
+    async def tenants(self) -> tuple[TenantNow, ...]:
+        return self._service.tenants()
+
+    async def reload(self) -> Reloaded:
+        return await self._reloading.reload()
+
+
+async def _alone(
+    settings: Settings,
+    management: Management,
+    signals: Signals,
+    admin_socket: socket.socket | None,
+    on_up: Callable[[Up], None],
+) -> None:
+    """Serve in this process."""
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    ledger = Ledger(
-        settings.ledger,
-        worker=0,
-        now_ns=time.time_ns(),
-        deliver=loop.call_soon_threadsafe,
-    )
+    now_ns = time.time_ns()
+    ledger = Ledger(settings.ledger, worker=0, now_ns=now_ns, deliver=loop.call_soon_threadsafe)
     async with contextlib.AsyncExitStack() as stack:
         shipper = await Shipper.start(settings.ledger, ledger.note_shipping)
         stack.push_async_callback(shipper.stop)
         # The thread of the ledger delivers to this loop, so it is closed beside it, not in it.
         stack.push_async_callback(asyncio.to_thread, ledger.close)
-        endpoints = {endpoint.replica: endpoint for endpoint in settings.endpoints}
-        if settings.emulation is not None:
-            engines = await EmulatedEngines.start(
-                settings.emulation.cloud_path,
-                settings.emulation.plan_path,
-                grace_s=settings.grace_s,
-            )
-            stack.push_async_callback(engines.stop)
-            endpoints = {e.replica: e for e in engines.endpoints} | endpoints
-        client = Client()
-        stack.push_async_callback(client.close)
-        fleet = (
-            fleet_of_plan(settings.plan, endpoints, client)
-            if settings.plan is not None
-            else fleet_of_endpoints(endpoints.values(), client)
+        others = [number for number in earlier_workers(settings.ledger) if number]
+        closed = _close(settings, others, now_ns)
+        door = stack.enter_context(bound(settings.listen))
+        room = EngineRoom()
+        await room.start(settings)
+        stack.push_async_callback(room.stop)
+        post = Post(number=0, gateway=gateway_id(settings.ledger), started_ns=now_ns)
+        service = await Service.start(
+            settings, room.endpoints(settings), post, ledger, holdings=True
         )
-        await _serve(settings, ledger, fleet, stop, on_up)
-
-
-async def _serve(
-    settings: Settings,
-    ledger: Ledger,
-    fleet: Fleet,
-    stop: asyncio.Event,
-    on_up: Callable[[Up], None],
-) -> None:
-    rules = settings.rules
-    limits = {name: rule.limit for name, rule in rules.tenants.items() if rule.limit is not None}
-    quotas = Quotas(limits)
-    await quotas.start(spent_this_month(settings.ledger, rules, time.time_ns()))
-    watch = KeyWatch(keys_of(settings.ledger), tuple(settings.given_keys))
-    ring = watch.look(time.time_ns())
-    assert ring is not None, "the first look finds what there is"
-    gateway = Gateway(rules, fleet, ledger, quotas, Callers(rules, ring))
-    meter = Meter(fleet, ledger)
-    await meter.start()
-    server: Server = await serve(
-        gateway.handle,
-        settings.host,
-        settings.port,
-        Limits(max_body_bytes=settings.max_body_bytes),
-        refusal,
-    )
-    tasks = [
-        asyncio.create_task(meter.run()),
-        asyncio.create_task(_watch_keys(watch, gateway)),
-        asyncio.create_task(_follow_plan(settings.plan, gateway)),
-    ]
-    try:
-        host, port = server.address
+        stack.push_async_callback(service.close, signals.at_once)
+        await retire(settings, post, others)
+        reloading = Reloading(settings, management, room, service.change)
+        await service.listen(door)
+        admin = await operated(
+            _Alone(service, reloading), management, lambda: service.settings, signals, admin_socket
+        )
+        if admin is not None:
+            stack.push_async_callback(admin.close)
+        backends = service.gateway.fleet.backends
         on_up(
             Up(
-                host=host,
-                port=port,
-                replicas=len(fleet.backends),
-                emulated=sum(b.endpoint.emulated for b in fleet.backends),
-                recovered=ledger.recovered,
-                keys=len(ring),
+                listen=address_of(door),
+                admin=None if admin_socket is None else address_of(admin_socket),
+                tls=settings.tls is not None,
+                workers=1,
+                replicas=len(backends),
+                emulated=sum(backend.endpoint.emulated for backend in backends),
+                recovered=ledger.recovered + closed,
+                keys=len(service.gateway.callers.keys),
             )
         )
-        await stop.wait()
-    finally:
-        gateway.draining = True
-        gateway.waiting.close()
-        cut = await server.close_gracefully(settings.grace_s)
-        if cut:
-            log.warning("%d answers were cut off after %.0f s", cut, settings.grace_s)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await meter.finish()
-        await quotas.close()
+        await signals.stop.wait()
 
 
-async def _watch_keys(watch: KeyWatch, gateway: Gateway) -> None:
-    """Take up keys that are made, rotated or revoked while the gateway runs."""
-    while True:
-        await asyncio.sleep(_KEYS_S)
-        ring = await asyncio.to_thread(watch.look, time.time_ns())
-        if ring is not None:
-            gateway.callers.keys = ring
-
-
-async def _follow_plan(plan: Plan | None, gateway: Gateway) -> None:
-    """Route by the plan of the hour."""
-    while True:
-        now_s = time.time()
-        gateway.shares = shares_at(plan, int(now_s // _HOUR_S))
-        await asyncio.sleep(_HOUR_S - now_s % _HOUR_S)
+def _close(settings: Settings, numbers: list[int], now_ns: int) -> int:
+    """Close what workers left open that will not start again."""
+    return sum(
+        close_abandoned(settings.ledger, workers=range(n, n + 1), now_ns=now_ns) for n in numbers
+    )

@@ -27,13 +27,14 @@ def cache_secret(place: LedgerPlace, environment: Mapping[str, str]) -> bytes:
         return given.encode()
     path = place.keys.with_name(place.keys.name + ".salt")
     try:
+        if place.path is None:  # the folder of a ledger that is a file must be there already
+            path.parent.mkdir(parents=True, exist_ok=True)
         return _kept(path)
     except OSError as error:
-        raise LedgerError(f"{path}: {error.strerror}") from None
+        raise LedgerError(f"{path}: {error.strerror}; is its folder there and ours?") from None
 
 
 def _kept(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         made = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

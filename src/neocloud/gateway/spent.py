@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
+from neocloud.gateway.ids import admitted_by
+from neocloud.gateway.post import Post
 from neocloud.gateway.rules import Rules
-from neocloud.ledger import LedgerPlace, Reader, Status
+from neocloud.ledger import LedgerPlace, Reader, Status, UsageEvent
 from neocloud.units import format_utc, parse_period
 
 BILLED = frozenset({Status.COMPLETED, Status.ABORTED})
 """Statuses that a tenant's budget pays for."""
 
 
-def spent_this_month(place: LedgerPlace, rules: Rules, now_ns: int) -> dict[str, int]:
+def spent_this_month(
+    place: LedgerPlace,
+    rules: Rules,
+    now_ns: int,
+    tenants: Collection[str] | None = None,
+    counts: Callable[[UsageEvent], bool] | None = None,
+) -> dict[str, int]:
     """Money in 1e-12 of the currency, by tenant, rated at the prices in force now.
 
-    Only tenants with a budget are looked at; without any, nothing is read.
+    Args:
+        place: the ledger.
+        rules: prices, and who has a budget.
+        now_ns: present time.
+        tenants: who is looked at: those with a budget unless given; for none nothing is read.
+        counts: which events count; all unless given.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
     """
-    limited = {
-        name
-        for name, rule in rules.tenants.items()
-        if rule.limit is not None and rule.limit.budget is not None
-    }
+    limited = rules.budgets if tenants is None else tenants
     spent = dict.fromkeys(limited, 0)
     if not limited:
         return spent
     month = parse_period(format_utc(now_ns)[:7])
     for event in Reader(place).usage(month):
-        if event.tenant in limited and event.status in BILLED:
-            rule = rules.models.get(event.model)
-            if rule is not None:
-                spent[event.tenant] += rule.price.of(event)
+        if event.tenant not in spent or event.status not in BILLED:
+            continue
+        rule = rules.models.get(event.model)
+        if rule is not None and (counts is None or counts(event)):
+            spent[event.tenant] += rule.price.of(event)
     return spent
+
+
+def of_worker(post: Post, *, shared: bool) -> Callable[[UsageEvent], bool]:
+    """Which events a worker answers for, so that each is some worker's.
+
+    Those that it has admitted since the gateway was started, and of those before, all are the
+    first's. Of a ledger that is shared with other gateways only this gateway's own count.
+    """
+
+    def counts(event: UsageEvent) -> bool:
+        gateway, worker = admitted_by(event.request_id)
+        if shared and gateway != post.gateway_number:
+            return False
+        if event.admitted_ns < post.started_ns:
+            return post.number == 0
+        return worker == post.number
+
+    return counts

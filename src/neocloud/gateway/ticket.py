@@ -11,6 +11,7 @@ from neocloud.gateway.apis.api import Wanted
 from neocloud.gateway.fleet import Backend
 from neocloud.gateway.rules import ModelRule
 from neocloud.gateway.tokens import Count
+from neocloud.gateway.tracing import Trace
 from neocloud.ledger import BYTES_PER_TOKEN, Admission, AttemptEvent, Status, UsageEvent
 from neocloud.quotas import Hold
 from neocloud.routing import RouteRequest
@@ -26,6 +27,8 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
         salt: of the tenant's prefix cache.
         route: what the router is asked.
         hold: what is held of the tenant's limits; None without any.
+        waited_ns: how long it waited for a place.
+        trace: what it is part of; None where nobody watches.
         lines: header fields of its answer beside the usual ones.
     """
 
@@ -34,6 +37,8 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
     salt: str
     route: RouteRequest
     hold: Hold | None
+    waited_ns: int = 0
+    trace: Trace | None = None
     lines: Lines = NO_LINES
 
     @property
@@ -56,10 +61,15 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
             salt=self.salt,
         )
 
+    def head(self, backend: Backend, api: str) -> Lines:
+        """Head of the request to an engine, but for its length."""
+        head = backend.ways[api].head
+        return head if self.trace is None else self.trace.sent(head, backend.state.replica)
+
     def attempt(self, backend: Backend, number: int, sent_s: float, fault: str) -> AttemptEvent:
         """A try that failed just now; `sent_s` is when it began, in monotonic seconds."""
         now_ns = time.time_ns()
-        return AttemptEvent(
+        event = AttemptEvent(
             request_id=self.request_id,
             number=number,
             replica=backend.state.replica,
@@ -67,6 +77,9 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
             started_ns=now_ns - int((time.monotonic() - sent_s) * 1e9),
             ended_ns=now_ns,
         )
+        if self.trace is not None:
+            self.trace.failed(event)
+        return event
 
     def moved(self, backend: Backend) -> Admission:
         """The admission with another replica."""

@@ -64,6 +64,8 @@ class Waiting:
                 retry_after_s=5.0,
             )  # fmt: skip
         self._queues[serving] = queue
+        if not entry.waits_since_ns:
+            entry.waits_since_ns = time.time_ns()
         entry.exchange.on_disconnect(lambda: self._gone(serving, entry))
         self._look_again()
 
@@ -90,6 +92,16 @@ class Waiting:
         if not len(queue):
             self._queues.pop(serving, None)
 
+    def move(self) -> None:
+        """Let all who wait be judged and placed anew: other rules hold, or other replicas serve."""
+        queues, self._queues = self._queues, {}
+        for queue in queues.values():
+            for entry in queue.expired(float("inf")):
+                try:
+                    self._gateway.route_again(entry)
+                except ApiError as error:
+                    self._refuse(entry, error)
+
     def close(self) -> None:
         """Refuse all who wait: the gateway shuts down."""
         if self._timer is not None:
@@ -104,12 +116,19 @@ class Waiting:
         queue = self._queues.get(serving)
         if queue is not None and queue.cancel(entry):
             self._gateway.give_back(entry.hold)
-            self._gateway.traffic.refused[499] += 1
+            self._gateway.traffic.refuse(499, "client_gone")
+            self._waited(entry)
             if not len(queue):
                 self._queues.pop(serving, None)
 
+    def _waited(self, entry: Entry) -> None:
+        """Count the time of one that waited in vain."""
+        waited_ns = time.time_ns() - entry.waits_since_ns
+        self._gateway.traffic.waited(entry.asked.model, waited_ns)
+
     def _refuse(self, entry: Entry, error: ApiError) -> None:
         self._gateway.give_back(entry.hold)
+        self._waited(entry)
         self._gateway.refuse(entry.exchange, error, anthropic=entry.api.anthropic)
 
     def _look_again(self) -> None:

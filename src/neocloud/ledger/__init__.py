@@ -22,6 +22,7 @@ from neocloud.ledger.records import (
 )
 from neocloud.ledger.recovery import BYTES_PER_TOKEN
 from neocloud.ledger.report import ShippingReport
+from neocloud.ledger.sharing import EnergyShare, shared_energy
 from neocloud.ledger.shipper import Shipper
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ApiKey",
     "AttemptEvent",
     "EnergyEvent",
+    "EnergyShare",
     "KeyRing",
     "KeyStore",
     "KeyWatch",
@@ -52,4 +54,5 @@ __all__ = [
     "ledger_path",
     "ledger_place",
     "metered_activity",
+    "shared_energy",
 ]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 from neocloud.activity import Origin, Purpose, Row
 from neocloud.ledger.records import AllocationEvent, EnergyEvent, UsageEvent
+from neocloud.ledger.sharing import shared_energy
 from neocloud.units import HOUR_NS, Period, hour_floor
-
-E = TypeVar("E", AllocationEvent, EnergyEvent)
 
 
 def metered_activity(
@@ -21,7 +19,8 @@ def metered_activity(
 ) -> tuple[Row, ...]:
     """Sum events of a period by hour, place, model and tenant.
 
-    A span that reaches over an hour's or the period's bound counts in proportion.
+    A span that reaches over an hour's or the period's bound counts in proportion. Energy is that of
+    `shared_energy`: a site's meter before what is modelled.
 
     Args:
         usage: requests admitted in the period; others are left out.
@@ -54,10 +53,10 @@ def metered_activity(
             allocated_accelerator_s=seconds * a.accelerators,
             busy_accelerator_s=share * (a.busy_s or 0.0),
         )
-    for hour, _, share, j in _pieces(energy, period):
+    for j in shared_energy(energy, period):
         add(
-            (hour, j.site, j.pool, j.model, "", Purpose.INFERENCE, j.emulated),
-            energy_kwh=share * j.kwh,
+            (j.hour_utc, j.site, j.pool, j.model, j.tenant, j.purpose, j.emulated),
+            energy_kwh=j.kwh,
         )
     return tuple(
         Row(
@@ -68,7 +67,9 @@ def metered_activity(
     )  # fmt: skip
 
 
-def _pieces(events: Iterable[E], period: Period) -> Iterator[tuple[int, float, float, E]]:
+def _pieces(
+    events: Iterable[AllocationEvent], period: Period
+) -> Iterator[tuple[int, float, float, AllocationEvent]]:
     """Each event cut at the hours: start of the hour, seconds in it, share of the event."""
     for event in events:
         length = event.end_ns - event.start_ns

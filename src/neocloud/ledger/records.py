@@ -146,9 +146,13 @@ class AllocationEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True
 
 
 class EnergyEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=4, gc=False):
-    """Energy that a site used over a span of time, at the site's meter (PUE included).
+    """Energy over a span of time, facility included (PUE).
 
-    `modelled` is True where a model, not a meter, gave the figure.
+    Of one holder, as in the `AllocationEvent` of the same id and span, where it is modelled:
+    `modelled` says so. Or of a whole site, as its meter tells: then `pool`, `model` and `holder`
+    are empty, and `event_id` is `SITE/meter@end_ns`, so that a line that is read twice changes
+    nothing. What a site's meter tells stands in place of what is modelled there at the same time;
+    `shared_energy` puts the two together, and nobody else should add them up.
     """
 
     event_id: str
@@ -161,6 +165,8 @@ class EnergyEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     kwh: float
     modelled: bool
     emulated: bool
+    purpose: str = "inference"
+    tenant: str = ""
 
 
 Record = Admission | UsageEvent | AttemptEvent | AllocationEvent | EnergyEvent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -170,21 +171,37 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._busy = False  # why the last failure failed: another held the file
 
     def create(self) -> None:
-        """See `Store`. What is there is looked at before anything is written."""
-        with self._failures():
-            connection = self._open()
-            if self._is_empty(connection):
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute(_META)
-                connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
-                connection.execute(_POSITIONS)
-                for table in TABLES:
-                    connection.execute(create_table(table))
-                connection.execute("COMMIT")
-            self._check(connection)
+        """See `Store`. What is there is looked at before anything is written.
+
+        Several processes may make a ledger at once: SQLite refuses all but one the change to WAL
+        without waiting, so that waiting is done here.
+        """
+        until_s = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                with self._failures():
+                    self._create(self._open())
+            except StoreError:
+                if time.monotonic() >= until_s or not self._busy:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        if self._is_empty(connection):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_META)
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
+            connection.execute(_POSITIONS)
+            for table in TABLES:
+                connection.execute(create_table(table))
+            connection.execute("COMMIT")
+        self._check(connection)
 
     def position(self, stream: str) -> int:
         """See `Store`."""
@@ -241,7 +258,9 @@ class SqliteStore:
                     connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 self.close()
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                self._busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                if code == sqlite3.SQLITE_NOTADB:
                     raise LedgerError(f"{self.path} is not a ledger: {error}") from None
                 raise StoreError(f"{self.path}: {error}") from None
             raise

@@ -111,10 +111,10 @@ def remaining(account: Account, at: Standing) -> Remaining:
     requests = tokens = None
     if limit.requests_per_minute is not None:
         left = account.requests + pool_of_requests(account, at) + known.requests.elsewhere
-        requests = _left(limit.requests_per_minute, left)
+        requests = rate_left(limit.requests_per_minute, left)
     if limit.tokens_per_minute is not None:
         left = account.tokens + pool_of_tokens(account, at) + known.tokens.elsewhere
-        tokens = _left(limit.tokens_per_minute, left)
+        tokens = rate_left(limit.tokens_per_minute, left)
     concurrent = budget = None
     if limit.concurrent_requests is not None:
         pool = known.slots.pool + known.slots.elsewhere
@@ -124,8 +124,12 @@ def remaining(account: Account, at: Standing) -> Remaining:
     return Remaining(requests, tokens, concurrent, budget)
 
 
-def _left(limit: int, left: float) -> RateLeft:
-    left = max(0.0, min(float(limit), left))
+def rate_left(limit: int, left: float) -> RateLeft:
+    """One rate as the headers tell it."""
+    if left < 0.0:
+        left = 0.0
+    elif left > limit:
+        left = float(limit)
     return RateLeft(limit, int(left), (limit - left) * 60 / limit)
 
 

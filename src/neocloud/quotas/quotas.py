@@ -16,8 +16,16 @@ from neocloud.quotas.bank import Bank, Worker
 from neocloud.quotas.desk import Desk
 from neocloud.quotas.errors import BankError
 from neocloud.quotas.exchange import Exchange
-from neocloud.quotas.judge import impossible, judge, remaining, unavailable
-from neocloud.quotas.records import Hold, NeedsLease, Patience, Refusal, Remaining, TenantLimit
+from neocloud.quotas.judge import impossible, judge, rate_left, remaining, unavailable
+from neocloud.quotas.records import (
+    Hold,
+    NeedsLease,
+    Patience,
+    RateLeft,
+    Refusal,
+    Remaining,
+    TenantLimit,
+)
 
 _MOST_WAITING = 64
 """Requests of one tenant that wait for a lease at once; more are refused."""
@@ -137,6 +145,23 @@ class Quotas:
         if account.part:
             account.refill(now_s)
         return remaining(account, self._desk.standing(now_s))
+
+    def rates(self, tenant: str, now_s: float) -> tuple[RateLeft | None, RateLeft | None]:
+        """What is left of a tenant's requests and tokens a minute: quicker than `remaining`."""
+        account = self._accounts.get(tenant)
+        if account is None:
+            return None, None
+        if account.part:
+            account.refill(now_s)
+        if self._desk.banked:
+            left = remaining(account, self._desk.standing(now_s))
+            return left.requests, left.tokens
+        limit = account.limit
+        most, more = limit.requests_per_minute, limit.tokens_per_minute
+        return (
+            None if most is None else rate_left(most, account.requests),
+            None if more is None else rate_left(more, account.tokens),
+        )
 
     async def acquire(self, tenant: str, money: int, tokens: int) -> Hold | Refusal:
         """Admit after `NeedsLease`: ask the bank, and wait a little for what others can spare."""

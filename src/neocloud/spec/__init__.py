@@ -33,7 +33,7 @@ from neocloud.spec.records import (
 )
 from neocloud.spec.schema import cloud_schema
 from neocloud.spec.serving import Gateway, Remote, TokenPrices
-from neocloud.spec.sites import Pool, Site
+from neocloud.spec.sites import EnergyMeter, Pool, Site
 from neocloud.spec.summary import Summary, Validation, summarise
 from neocloud.spec.traces import TraceFile
 
@@ -52,6 +52,7 @@ __all__ = [
     "Demand",
     "Described",
     "Draw",
+    "EnergyMeter",
     "EquityPayment",
     "Facility",
     "Finance",

@@ -21,7 +21,7 @@ from neocloud.spec.reader import Reader, default_of
 from neocloud.spec.records import Cloud, Model, Tenant
 from neocloud.spec.references import internet_users
 from neocloud.spec.serving import TokenPrices
-from neocloud.spec.sites import Site
+from neocloud.spec.sites import EnergyMeter, Site
 from neocloud.spec.structures import Check
 from neocloud.spec.supply_checks import PRICES, SUPPLY_CHECKS
 
@@ -34,6 +34,7 @@ _LEAST_USD_PER_MTOK = Decimal("0.0005")
 EXACTLY_ONE: MappingType[type[Any], tuple[str, ...]] = {
     PowerContract: PRICES,
     Prepayment: ("share", "amount"),
+    EnergyMeter: ("csv", "prometheus"),
 }
 """Keys of a record of which the file must give one and no more (E110)."""
 

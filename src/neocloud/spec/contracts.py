@@ -73,6 +73,11 @@ class Contract:
         "a rate of tokens of `model`, use it or lose it; `last_resort`: bought only if it is not "
         "sold to others.", default="reserved", origin="the usual case",
     )  # fmt: skip
+    purpose: str = optional(
+        Choice(("training", "inference", "backfill", "test")), "What the accelerators of a "
+        "`reserved` or `last_resort` one are held for, as they are metered.", default="training",
+        origin="assumption: who takes whole accelerators for a term trains",
+    )  # fmt: skip
     accelerator: str | None = optional(
         ACCELERATOR, "What is reserved.", default=None, shown="any", origin="assumption"
     )

@@ -9,7 +9,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from neocloud.spec.fields import optional, required
-from neocloud.spec.kinds import Bytes, Money, Pattern, Text, Whole
+from neocloud.spec.kinds import Bytes, Money, Number, Pattern, Text, Whole
+from neocloud.spec.power import SHARE
 from neocloud.spec.references import METRO, Declared
 from neocloud.spec.structures import ListOf, Section, Table, Values
 
@@ -136,4 +137,9 @@ class Gateway:
         Pattern(r"https?://[^\s@]+", "URL as http://127.0.0.1:4318"),
         "OpenTelemetry collector that traces are sent to over HTTP.", default=None,
         shown="none", origin="nothing is sent unless asked for",
+    )  # fmt: skip
+    trace_share: float = optional(
+        Number(0, 1, remedy=SHARE), "Of the traces that begin here, the share that is sent; "
+        "whoever begins one before the gateway decides for it.", default=1.0,
+        origin="assumption: all, until they are too many",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from neocloud.spec.fields import optional, required
-from neocloud.spec.kinds import Choice, Day, Money, Name, Number, Whole
+from neocloud.spec.kinds import Choice, Day, Money, Name, Number, Pattern, Text, Whole
 from neocloud.spec.power import MEGAWATTS, SHARE, PowerContract, PowerStep
 from neocloud.spec.references import ACCELERATOR, MarketMetro
 from neocloud.spec.structures import ListOf, Section
@@ -91,6 +91,27 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyMeter:
+    """What measures the energy of a whole site: a table that grows, or a Prometheus server."""
+
+    csv: str = optional(
+        Text(), "Path of a table from the file's folder on, with the columns `time` and `kWh` "
+        "(used since the line before) or `W` (mean power since then). Give this or `prometheus`.",
+        default="", shown="none", origin="one of the two must be given",
+    )  # fmt: skip
+    prometheus: str = optional(
+        Pattern(r"https?://[^\s@]+", "URL as http://127.0.0.1:9090"),
+        "Prometheus server that is asked instead.", default="", shown="none",
+        origin="one of the two must be given",
+    )  # fmt: skip
+    query: str = optional(
+        Text(2000), "What it is asked for: the site's power in watts, facility included; several "
+        "series are summed. `prometheus` needs it.", default="", shown="none",
+        origin="given by the meter",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A place with power and pools. Its name is part of each replica's id."""
 
@@ -144,5 +165,9 @@ class Site:
         Money(0, 10_000), "Rent of space, cooling and power distribution per kW of IT.",
         "USD/kW-month", default=Decimal(195),
         origin="wholesale colocation in North America, 2025 (CBRE: 138, 163 in 2022, 2023)",
+    )  # fmt: skip
+    meter: EnergyMeter | None = optional(
+        Section(EnergyMeter), "What measures its energy, facility included.", default=None,
+        shown="none: energy is modelled, and marked so", origin="nothing is read unless asked for",
     )  # fmt: skip
     pools: tuple[Pool, ...] = required(ListOf(Section(Pool), unique=False), "Nodes at the site.")

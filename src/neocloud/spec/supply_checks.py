@@ -20,7 +20,7 @@ from neocloud.spec.power import (
     PowerStep,
 )
 from neocloud.spec.reader import Reader
-from neocloud.spec.sites import Pool, Site
+from neocloud.spec.sites import EnergyMeter, Pool, Site
 from neocloud.spec.structures import Check
 
 Values = dict[str, Any]
@@ -133,6 +133,16 @@ def _leased(values: Values, node: Node, reader: Reader) -> None:
         message = "an owned pool has no lease_usd_per_hour"
         remedy = "Write ownership: leased, or give capex_usd."
         reader.problem(at(node, "lease_usd_per_hour"), "E112", message, remedy)
+
+
+def _energy_meter(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
+    there = [name for name in ("csv", "prometheus") if given(node, name)]
+    if len(there) != 1:
+        message = "the meter needs a table or a server" if not there else "two meters for one site"
+        reader.problem(node, "E110", message, "Give one of csv or prometheus.")
+    elif there[0] == "prometheus" and not given(node, "query"):
+        message = "the meter's prometheus has no query"
+        reader.problem(node, "E106", message, "Add query: the site's power in watts.")
 
 
 def _site(values: Values, node: Node, path: str, reader: Reader) -> None:
@@ -277,6 +287,7 @@ SUPPLY_CHECKS: Final[dict[type[Any], Check]] = {
     PowerContract: _power_contract,
     PowerStep: _power_step,
     Pool: _pool,
+    EnergyMeter: _energy_meter,
     Site: _site,
     AcceleratorEntry: _accelerator,
 }

@@ -10,7 +10,14 @@ from neocloud.wire.exchange import Exchange
 from neocloud.wire.fetch import fetch
 from neocloud.wire.heads import NO_LINES, Header, Headers, Lines, header_lines
 from neocloud.wire.records import Address, ClientLimits, Limits, Response, ResponseHead
-from neocloud.wire.server import Handler, Refusal, Server, serve
+from neocloud.wire.server import (
+    Handler,
+    Refusal,
+    Server,
+    bound_socket,
+    serve,
+    serve_on,
+)
 
 __all__ = [
     "NO_LINES",
@@ -33,7 +40,9 @@ __all__ = [
     "Server",
     "UpstreamError",
     "UpstreamFault",
+    "bound_socket",
     "fetch",
     "header_lines",
     "serve",
+    "serve_on",
 ]

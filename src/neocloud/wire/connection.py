@@ -257,7 +257,7 @@ class ServerConnection(asyncio.Protocol):
     @property
     def ending(self) -> bool:
         """True if the connection ends with the answer at hand."""
-        return self.closing or self.server.closing
+        return self.closing or self.server.draining
 
     @property
     def peer(self) -> str:

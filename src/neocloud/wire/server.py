@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Any
 
 from neocloud.wire.connection import ServerConnection
 from neocloud.wire.exchange import Exchange
@@ -19,6 +22,10 @@ Refusal = Callable[[int, str], tuple[Headers, bytes]]
 
 _SWEEP_S = 0.5
 """How often time limits are checked; they are kept to this precision."""
+_BACKLOG = 4096
+_HANDSHAKE_S = 10.0
+_TLS_END_S = 2.0
+"""How long a client may take to agree to the end of a TLS connection."""
 
 
 def plain_refusal(status: int, reason: str) -> tuple[Headers, bytes]:
@@ -37,6 +44,7 @@ class Server:
         clock: `loop.time()`, renewed twice a second.
         date_line: the Date field of now.
         closing: True once it shuts down: each connection ends with the answer at hand.
+        draining: True once connections end with the answer at hand, and new ones still come.
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class Server:
         self._connections: set[ServerConnection] = set()
         self._listener: asyncio.Server | None = None
         self.closing = False
+        self.draining = False
         self._empty = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._sweep()
@@ -87,6 +96,17 @@ class Server:
         if not self._connections:
             self._empty.set()
 
+    def drain(self) -> None:
+        """Go on listening, but end each connection with the answer at hand, idle ones now."""
+        self.draining = True
+        self._close_idle()
+
+    def stop_listening(self) -> None:
+        """Take no new connections from now on, and drain those that there are."""
+        if self._listener is not None:
+            self._listener.close()
+        self.drain()
+
     async def close_gracefully(self, timeout_s: float) -> int:
         """Stop listening, let running exchanges end, then close everything.
 
@@ -96,12 +116,10 @@ class Server:
         Returns:
             Connections that were cut off because time was up.
         """
-        self.closing = True
+        self.closing = self.draining = True
         if self._listener is not None:
             self._listener.close()
-        for connection in list(self._connections):
-            if connection.idle:
-                connection.close()
+        self._close_idle()
         cut = 0
         if self._connections:
             try:
@@ -117,6 +135,11 @@ class Server:
             await self._listener.wait_closed()
         return cut
 
+    def _close_idle(self) -> None:
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
+
     def _sweep(self) -> None:
         self.clock = now = self.loop.time()
         self.date_line = f"date: {formatdate(usegmt=True)}\r\n".encode()
@@ -131,20 +154,92 @@ async def serve(
     port: int,
     limits: Limits | None = None,
     refusal: Refusal = plain_refusal,
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> Server:
     """Listen on an address and hand each complete request to `handler`.
+
+    Args:
+        handler: takes the requests.
+        host: to listen on.
+        port: to listen on; 0 takes a free one.
+        limits: what clients may do.
+        refusal: words what is refused before a handler sees it.
+        tls: a server's context; None speaks plain HTTP.
 
     Raises:
         OSError: the address cannot be listened on.
     """
-    loop = asyncio.get_running_loop()
-    server = Server(loop, handler, limits or Limits(), refusal)
+    server = Server(asyncio.get_running_loop(), handler, limits or Limits(), refusal)
     try:
-        listener = await loop.create_server(
-            lambda: ServerConnection(server), host, port, backlog=4096
+        listener = await server.loop.create_server(
+            lambda: ServerConnection(server), host, port, backlog=_BACKLOG, **_tls(tls)
         )
     except BaseException:
         await server.close_gracefully(0)
         raise
     server.listen(listener)
     return server
+
+
+async def serve_on(
+    handler: Handler,
+    bound: socket.socket,
+    limits: Limits | None = None,
+    refusal: Refusal = plain_refusal,
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> Server:
+    """As `serve`, on a socket that `bound_socket` made, perhaps in another process."""
+    server = Server(asyncio.get_running_loop(), handler, limits or Limits(), refusal)
+    try:
+        listener = await server.loop.create_server(
+            lambda: ServerConnection(server), sock=bound, backlog=_BACKLOG, **_tls(tls)
+        )
+    except BaseException:
+        await server.close_gracefully(0)
+        raise
+    server.listen(listener)
+    return server
+
+
+def bound_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket with an address, for `serve_on`; nobody can connect to it before.
+
+    Once it listens, connections wait in it until somebody accepts them, whichever process that is.
+
+    Args:
+        host: name or address; of several that it stands for, one of IPv4 is taken.
+        port: to listen on; 0 takes a free one.
+        shared: further sockets may listen on the same address (`SO_REUSEPORT`): the system deals
+            new connections out among them.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found.sort(key=lambda each: each[0] != socket.AF_INET)  # a name's clients try both kinds
+    family, kind, protocol, _, place = found[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(place)
+        made.setblocking(False)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _tls(context: ssl.SSLContext | None) -> dict[str, Any]:
+    if context is None:
+        return {}
+    return {
+        "ssl": context,
+        "ssl_handshake_timeout": _HANDSHAKE_S,
+        "ssl_shutdown_timeout": _TLS_END_S,
+    }

@@ -93,6 +93,7 @@ def test_usage_told_bit_by_bit(first: dict[str, int], last: dict[str, int], usag
 def test_usage_known_so_far_when_it_breaks_off() -> None:
     stream, _ = through(start(input_tokens=9, output_tokens=1), text("a"))
     assert stream.usage == Usage(9, 0, 1)
+    assert not stream.counted, "that is the prompt alone"
     assert not stream.complete
     assert stream.held == b""
 
@@ -102,6 +103,7 @@ def test_cumulative_output_counts_once() -> None:
         start(input_tokens=9, output_tokens=1), delta(None, output_tokens=3), delta(output_tokens=7)
     )
     assert stream.usage == Usage(9, 0, 7)
+    assert stream.counted
 
 
 def test_an_error_is_a_failure_and_no_end_follows_it() -> None:

@@ -1,4 +1,4 @@
-"""Report 12 (octos 1533, archestra 1833, OpenTelemetry genai 476): retries lose tokens, or add them.
+"""Report 12 (octos 1533, archestra 1833, OpenTelemetry genai 476): retries lose tokens or add them.
 
 Ours: attempts are on record apart from the request. The request is one event, billed once, for the
 attempt that answered; a request that no attempt answered costs nothing.

@@ -1,8 +1,8 @@
 """Report 13 (litellm 18730, 34732, 26672, 40095; envoy ai-gateway 2394): checked, and then spent.
 
-There requests at once ran past a budget: 663 tokens on a limit of 100. Ours: 200 at once on a budget
-for 3, on every route that posts, streamed and not: 3 are served, the rest get 429, and the overrun
-is 0. Over several processes, and with banks that are killed: tests/quotas.
+There requests at once ran past a limit: 663 tokens where 100 were allowed. Ours: 200 at once on a
+budget for 3, on every route that posts, streamed and not: 3 are served, the rest get 429, and the
+overrun is 0. Over several processes, and with banks that are killed: tests/quotas.
 """
 
 from __future__ import annotations

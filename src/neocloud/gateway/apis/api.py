@@ -76,6 +76,8 @@ class AnswerStream(Protocol):
 
     Attributes:
         usage: the last that the engine told; None before.
+        counted: that usage holds all that was generated so far. False where the engine has told of
+            the prompt alone.
         content_seen: a token has come.
         content_events: events so far that hold content; an estimate of tokens, no more.
         failed: the engine reported an error in the stream.
@@ -85,6 +87,7 @@ class AnswerStream(Protocol):
     """
 
     usage: Usage | None
+    counted: bool
     content_seen: bool
     content_events: int
     failed: bool

@@ -50,7 +50,7 @@ class AnthropicEvents:
 
     __slots__ = (
         "_asked", "_cutter", "_finished", "_started", "_stopped", "_told",
-        "content_events", "content_seen", "failed", "held", "usage",
+        "content_events", "content_seen", "counted", "failed", "held", "usage",
     )  # fmt: skip
 
     def __init__(self, asked: Asked) -> None:
@@ -61,6 +61,7 @@ class AnthropicEvents:
         self._finished = False
         self._stopped = False
         self.usage: Usage | None = None
+        self.counted = False  # `message_start` tells no more of the answer than its first token
         self.content_seen = False
         self.content_events = 0
         self.failed = False
@@ -142,6 +143,7 @@ class AnthropicEvents:
                 self._finished = True
             if read.usage is not None:
                 self._add(read.usage)
+                self.counted = read.usage.output_tokens is not None
         elif kind == "message_stop":
             self._stopped = True
         elif kind == "error" or bytes(read.error) not in {b"", b"null"}:

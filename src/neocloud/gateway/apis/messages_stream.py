@@ -71,6 +71,7 @@ class MessageEvents:
     answer that broke off.
     """
 
+    counted = True
     __slots__ = (
         "_asked", "_blocks", "_cutter", "_done", "_finish", "_hides", "_matched", "_refused",
         "content_events", "content_seen", "failed", "held", "usage",

@@ -76,6 +76,7 @@ class OpenAIEvents:
         prompts: prompts among them, of which each has the same number of choices.
     """
 
+    counted = True
     __slots__ = (
         "_answers", "_base", "_cutter", "_done", "_ended", "_head", "_prompts", "_raw_usage",
         "_tail", "_told_apart", "_unlike", "_usage_event", "_wants_usage", "content_events",

@@ -113,6 +113,7 @@ class ResponsesEvents:
     API has no `[DONE]`; an engine's own is left out.
     """
 
+    counted = True
     __slots__ = (
         "_cutter", "_ended", "content_events", "content_seen", "failed", "held", "usage",
     )  # fmt: skip

@@ -83,6 +83,7 @@ class ChatToResponses:
     tells its usage after the last token.
     """
 
+    counted = True
     __slots__ = (
         "_asked", "_calls", "_chat", "_done_items", "_failure", "_identity", "_number", "_open",
         "_out", "_outcome", "content_events", "content_seen", "failed", "held", "usage",

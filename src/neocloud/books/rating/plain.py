@@ -7,11 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from neocloud.books.prices import BILLED, PriceList, TokenKind
+from neocloud.books.rating.records import UnpricedModelError
 from neocloud.ledger import UsageEvent
-
-
-class UnpricedModelError(ValueError):
-    """An event names a model that the price list does not know."""
 
 
 class RatedEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,166 @@
+"""What a file says about prices, with validity dates, as whole numbers of 1e-12 of the currency."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+
+import msgspec
+
+from neocloud.ledger import Status, UsageEvent
+
+
+class Meter(StrEnum):
+    """What a price is for, and what a rated line counts: tokens of a kind, or time held."""
+
+    INPUT = "input"
+    CACHED_INPUT = "cached_input"
+    OUTPUT = "output"
+    REASONING = "reasoning"
+    """Only of models that price it apart; else reasoning is counted as output."""
+    ACCELERATOR_HOUR = "accelerator_hour"
+
+    @property
+    def is_tokens(self) -> bool:
+        """True of all but time held."""
+        return self is not Meter.ACCELERATOR_HOUR
+
+
+class Tiering(StrEnum):
+    """How tiers are read."""
+
+    GRADUATED = "graduated"
+    """Each tier's price holds for the tokens that lie in it."""
+    VOLUME = "volume"
+    """The tier that the month's sum reaches prices all of the month's tokens."""
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices from a sum of tokens on.
+
+    Attributes:
+        above: tokens of one meter, tenant, model and calendar month (UTC) above which it holds: the
+            token with this number is still in the tier before. 0 in the first tier.
+        pico_per_token: by meter, 1e-12 of the currency; the same meters in all tiers of a model.
+    """
+
+    above: int
+    pico_per_token: Mapping[Meter, int]
+
+
+class ModelRates(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices of a model's tokens from a moment on, until the model's next rates begin.
+
+    Attributes:
+        model: model key.
+        start_ns: first moment; 0 of the first rates.
+        tiering: how the tiers are read.
+        tiers: by `above`, the first from 0.
+    """
+
+    model: str
+    start_ns: int
+    tiering: Tiering
+    tiers: tuple[Tier, ...]
+
+    @property
+    def reasoning_apart(self) -> bool:
+        """True if reasoning tokens have a price of their own."""
+        return Meter.REASONING in self.tiers[0].pico_per_token
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """A discount or surcharge on token prices for requests that fulfil all of its conditions.
+
+    An empty condition is always fulfilled. Of several adjustments that apply the factors are
+    multiplied, then the price of a token is rounded once to a whole number of 1e-12 (`adjusted`).
+
+    Attributes:
+        name: stands on the lines that it changed.
+        change: share of the price: -0.5 halves it, 0.25 adds a quarter.
+        start_ns: first moment of admission.
+        end_ns: first moment after it; None without end.
+        hours: UTC hours of admission, 0 to 23.
+        apis: interfaces of the gateway.
+        priorities: of the tenant.
+        tenants, models, sites, accelerators: keys.
+        pools: as `site/pool`.
+    """
+
+    name: str
+    change: Decimal
+    start_ns: int = 0
+    end_ns: int | None = None
+    hours: tuple[int, ...] = ()
+    apis: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    accelerators: tuple[str, ...] = ()
+
+
+class HourRate(msgspec.Struct, frozen=True, kw_only=True):
+    """Price of an accelerator-hour that no contract covers, from a moment on."""
+
+    accelerator: str
+    start_ns: int
+    pico_per_hour: int
+
+
+class PriceVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a cloud file says about prices, of now and of later days. Immutable.
+
+    Attributes:
+        currency: of all prices in it.
+        billed: statuses that are billed.
+        models: rates by model and start.
+        adjustments: in the order of the file.
+        hours: prices of accelerator-hours by accelerator and start.
+        priorities: of tenants, where an adjustment asks for them; `normal` where not named.
+    """
+
+    currency: str
+    billed: tuple[Status, ...]
+    models: tuple[ModelRates, ...]
+    adjustments: tuple[Adjustment, ...] = ()
+    hours: tuple[HourRate, ...] = ()
+    priorities: Mapping[str, str] = {}
+
+    def encoded(self) -> bytes:
+        """Its content as JSON, the same bytes wherever it is made."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @property
+    def id(self) -> str:
+        """Sixteen hex digits over the content: what `UsageEvent.price_version` holds."""
+        return hashlib.sha256(self.encoded()).hexdigest()[:16]
+
+
+class PriceBook(msgspec.Struct, frozen=True, kw_only=True):
+    """The prices of the file as it stands, and those of earlier files that were kept.
+
+    Attributes:
+        current: of the file.
+        kept: earlier versions by id, from the books' store.
+    """
+
+    current: PriceVersion
+    kept: Mapping[str, PriceVersion] = {}
+
+    def of(self, event: UsageEvent) -> PriceVersion:
+        """The version in force when the event was admitted; the current one if that is lost."""
+        return self.kept.get(event.price_version, self.current)
+
+
+def adjusted(pico: int, changes: tuple[Decimal, ...]) -> int:
+    """A price after changes, to a whole number, halves to even."""
+    if not changes:
+        return pico
+    factor = Decimal(1)
+    for change in changes:
+        factor *= 1 + change
+    return int((pico * factor).quantize(Decimal(1), ROUND_HALF_EVEN))
