@@ -13,7 +13,7 @@ from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Backend, Serving
 from neocloud.gateway.ticket import Ticket
-from neocloud.gateway.tokens import Count, count_of, tell_progress
+from neocloud.gateway.tokens import count_of, tell_progress
 from neocloud.gateway.whole import whole_answer
 from neocloud.ledger import AttemptEvent, Status
 from neocloud.wire import (
@@ -96,14 +96,14 @@ class Flight:
 
     def on_whole(self, head: ResponseHead, body: bytes) -> None:
         """All of the answer has come at once."""
-        self.on_head(head)
-        if self._stream is not None:
+        if self._asked.stream:
+            self.on_head(head)
             if body:
                 self.on_data(body)
             self.on_end()
-            return
-        self._size = len(body)
-        self._whole(head, body)
+        else:
+            self._head = head
+            self._whole(head, body)
 
     def on_head(self, head: ResponseHead) -> None:
         """The engine has begun to answer."""
@@ -203,7 +203,7 @@ class Flight:
 
     def _request_for(self, backend: Backend) -> bytes:
         dialect = backend.ways[self._api.name].dialect
-        return dialect.request(self._body, self._asked, self._ticket.wanted(backend.endpoint))
+        return dialect.request(self._body, self._asked, self._ticket.wanted(backend))
 
     def _send(self, backend: Backend, body: bytes) -> None:
         self._backend = backend
@@ -274,7 +274,8 @@ class Flight:
             group.failed(state, self._sent_s, time.monotonic())
         elif full:
             group.full(state, self._sent_s, time.monotonic())
-        elif self._head is not None:  # not sooner: it may break off what it has begun
+        elif self._head is not None and (state.breaker.opened or state.breaker.failures):
+            # Not sooner: it may break off what it has begun.
             group.answered(state, self._sent_s, time.monotonic())
         group.leave(state, self._sent_s, self._ticket.route.prompt_tokens)
         self._gateway.left(self._serving)
@@ -374,13 +375,12 @@ class Flight:
         now_ns = now_ns or time.time_ns()
         stream, backend = self._stream, self._backend
         ticket = self._ticket
-        tokens = (
-            Count(usage, estimated=False)
-            if usage is not None
-            else count_of(status, stream, ticket, backend, now_ns)
-        )
+        estimated = False
+        if usage is None:
+            usage, estimated = count_of(status, stream, ticket, backend, now_ns)
         event = ticket.event(
-            tokens,
+            usage,
+            estimated=estimated,
             status=status,
             first_token_ns=self._first_token_ns,
             finished_ns=now_ns,
