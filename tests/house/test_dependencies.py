@@ -121,14 +121,14 @@ def problems_of_imports(path: Path, base: set[str]) -> list[str]:
         if top in sys.stdlib_module_names or top == "neocloud" or name in base:
             continue
         where = f"{show(path)}:{item.line}: {top}"
-        if name not in GUARDED:
+        if top not in GUARDED:
             told.append(f"{where} is not declared in pyproject.toml")
         elif item.at_start or not item.guarded:
             told.append(
                 f"{where} is of an extra: import it in a function, in a try for ImportError"
             )
-        elif f"neocloud[{GUARDED[name]}]" not in path.read_text():
-            told.append(f"{where} is missing: say pip install 'neocloud[{GUARDED[name]}]'")
+        elif f"neocloud[{GUARDED[top]}]" not in path.read_text():
+            told.append(f"{where} is missing: say pip install 'neocloud[{GUARDED[top]}]'")
     return told
 
 

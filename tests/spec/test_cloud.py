@@ -262,10 +262,10 @@ def test_fields_that_no_verb_uses_are_noted_once_a_kind() -> None:
     for note in noted:
         assert note.split(":")[0].split()[0].rpartition(".")[2] in later
     assert read(RIGHT).notes == ()
-    sold = "tenant: acme, accelerators: 8, start: 2026-01-01, term_months: 6, price: 3"
-    two = "".join(f"  - {{name: {name}, {sold}}}\n" for name in "ab")
-    (note,) = read(f"{RIGHT}contracts:\n{two}").notes
-    assert str(note) == ("cloud.yaml:20: contracts: Checked, but not used yet: it is for `stress`.")
+    paid = "{date: 2026-01-01, amount: 5}"
+    (note,) = read(f"{RIGHT}finance: {{equity: [{paid}, {paid}]}}\n").notes
+    told = "finance.equity: Checked, but not used yet: it is for `stress`."
+    assert str(note) == f"cloud.yaml:20: {told}"
 
 
 def waiting(record: type[Any]) -> set[str]:

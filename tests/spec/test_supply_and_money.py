@@ -193,6 +193,16 @@ CASES: list[tuple[str, tuple[str, str], str]] = [
         sold("prepayments: §[{date: 2026-01-01, share: 0.6}, {date: 2026-02-01, share: 0.6}]"),
         "prepayments are 1.2 of the contract's value",
     ),
+    ("E104", sold("price_steps: [{date: 2027-01-01, price: §1.0000000000001}]"), "12 decimals"),
+    ("E106", sold("service_level: {latency: §[{below: 0.9, credit_share: 1}]}"), "ttft_ms"),
+    (
+        "E112",
+        sold(
+            "service_level: {availability: [{below: 0.9, credit_share: 0.1}, "
+            "§{below: 0.95, credit_share: 0.2}]}"
+        ),
+        "Order steps from the highest share down",
+    ),
     ("E112", sold("termination: §{after_months: 61}"), "after_months 61 is above the term of 60"),
     ("E210", sold("currency: §CHF"), "no exchange rate from CHF (a) to USD"),
     ("E112", debt(f"{LENT}, available_until: §2025-01-01"), "before its start on 2026-01-01"),

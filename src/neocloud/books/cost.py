@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from neocloud.activity import Row
 from neocloud.planner import CostByTier, Plan, Rates, request_gb
 
@@ -16,8 +18,17 @@ class UnknownPlaceError(ValueError):
 
 
 def rates_by_place(plan: Plan) -> dict[Place, Rates]:
-    """Cost rates of each (site, pool, model) of the plan."""
-    return {(p.site, p.pool, p.model): p.rates for p in plan.placements}
+    """Cost rates of each (site, pool, model) of the plan, pools that only prefill included."""
+    found = {(p.site, p.pool, p.model): p.rates for p in plan.placements}
+    for p in plan.placements:
+        if p.prefill is not None:
+            rates = msgspec.structs.replace(
+                p.rates,
+                capital_per_accelerator_hour=p.prefill.capital_per_accelerator_hour,
+                operations_per_accelerator_hour=p.prefill.operations_per_accelerator_hour,
+            )
+            found.setdefault((p.site, p.prefill.pool, p.model), rates)
+    return found
 
 
 def cost_of_row(row: Row, rates: Rates) -> CostByTier:

@@ -34,6 +34,7 @@ from neocloud.gateway import (
     Settings,
     TlsFiles,
     cache_secret,
+    observing_of,
     rules_of_cloud,
     rules_without_file,
 )
@@ -166,6 +167,7 @@ class Serving:
             max_body_bytes=gateway.max_body_bytes,
             workers=asked.workers or gateway.workers,
             quotas=gateway.quotas,
+            observing=observing_of(cloud, catalog, plan, cloud_file.parent),
             tls=_tls(asked, cloud, cloud_file.parent),
             admin=_admin(asked.admin_listen or gateway.admin_listen),
             grace_s=asked.grace_s,

@@ -4,10 +4,13 @@
 """
 
 from neocloud.gateway.callers import METRO_HEADER, Callers, Ranges
+from neocloud.gateway.exposition import joined
 from neocloud.gateway.fleet import Backend, Fleet, fleet_of_endpoints, fleet_of_plan
 from neocloud.gateway.gateway import Gateway
 from neocloud.gateway.hand import WorkerError
+from neocloud.gateway.logs import LogFormat, configure
 from neocloud.gateway.meter import Meter
+from neocloud.gateway.observing import Observing, observing_of
 from neocloud.gateway.remotes import SITE as REMOTE_SITE
 from neocloud.gateway.remotes import Remote
 from neocloud.gateway.rules import (
@@ -41,9 +44,11 @@ __all__ = [
     "Fleet",
     "Gateway",
     "Listen",
+    "LogFormat",
     "Management",
     "Meter",
     "ModelRule",
+    "Observing",
     "Ranges",
     "Remote",
     "Rules",
@@ -55,8 +60,11 @@ __all__ = [
     "UsageQuery",
     "WorkerError",
     "cache_secret",
+    "configure",
     "fleet_of_endpoints",
     "fleet_of_plan",
+    "joined",
+    "observing_of",
     "rules_of_cloud",
     "rules_without_file",
     "run",

@@ -186,7 +186,7 @@ def backends_of_plan(
             )
             holding = Holding(
                 accelerator=placement.accelerator,
-                accelerators=placement.configuration.accelerators,
+                accelerators=placement.held()[placement.pool],
                 pue=placement.pue,
                 placement=placement,
             )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 
 import msgspec
 
-from neocloud.gateway.answers import JSON, TEXT, ApiError, error_body, with_request_id
+from neocloud.gateway.answers import JSON, ApiError, error_body, with_request_id
 from neocloud.gateway.apis import APIS, Api
 from neocloud.gateway.apis.media import media_of
 from neocloud.gateway.callers import EXPLAIN_HEADER, Callers
@@ -21,9 +21,9 @@ from neocloud.gateway.fleet import Fleet, Serving
 from neocloud.gateway.flight import Flight
 from neocloud.gateway.ids import RequestIds
 from neocloud.gateway.limits import limit_lines, output_bound, refused
-from neocloud.gateway.models import model_card, model_list
 from neocloud.gateway.observer import Observer
-from neocloud.gateway.page import Process, metrics_page
+from neocloud.gateway.page import Process
+from neocloud.gateway.pages import Pages
 from neocloud.gateway.rules import ModelRule, Rules, TenantRule
 from neocloud.gateway.shares import HourShares
 from neocloud.gateway.ticket import Ticket
@@ -91,19 +91,14 @@ class Gateway:
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
         self._pending: set[asyncio.Task[None]] = set()
         self._apis = {api.path: api for api in APIS}
-        self._pages: dict[str, Callable[[Exchange], None]] = {
-            "/v1/models": self._models,
-            "/healthz": self._health,
-            "/readyz": self._ready,
-            "/metrics": self._metrics,
-        }
+        self._pages = Pages(self)
 
     def handle(self, exchange: Exchange) -> None:
         """Take one request."""
         api = self._apis.get(exchange.path)
         try:
             if api is None:
-                self._page(exchange)
+                self._pages.answer(exchange)
             else:
                 self._serve(exchange, api)
         except ApiError as error:
@@ -367,41 +362,3 @@ class Gateway:
         task = asyncio.get_running_loop().create_task(work)
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
-
-    # pages
-
-    def _page(self, exchange: Exchange) -> None:
-        path = exchange.path
-        page = self._pages.get(path)
-        if page is None and path.startswith("/v1/models/"):
-            page = self._model
-        if page is None:
-            raise ApiError(404, f"there is nothing at {path[:200]}", "not_found")
-        if exchange.method not in ("GET", "HEAD"):
-            raise ApiError(405, "use GET here", "method_not_allowed")
-        page(exchange)
-
-    def _models(self, exchange: Exchange) -> None:
-        tenant = self.callers.tenant(exchange)
-        names = [name for name in self.rules.models if tenant.may_use(name)]
-        exchange.respond(200, JSON, model_list(names, self.rules, self.fleet))
-
-    def _model(self, exchange: Exchange) -> None:
-        tenant = self.callers.tenant(exchange)
-        name = exchange.path.removeprefix("/v1/models/")
-        if name not in self.rules.models or not tenant.may_use(name):
-            raise ApiError(404, f"there is no model {name[:200]!r}", "model_not_found")
-        exchange.respond(200, JSON, model_card(name, self.rules, self.fleet))
-
-    def _health(self, exchange: Exchange) -> None:
-        exchange.respond(200, TEXT, b"ok\n")
-
-    def _ready(self, exchange: Exchange) -> None:
-        reason = self.why_not_ready
-        if reason is None:
-            exchange.respond(200, TEXT, b"ready\n")
-        else:
-            exchange.respond(503, TEXT, f"not ready: {reason}\n".encode())
-
-    def _metrics(self, exchange: Exchange) -> None:
-        exchange.respond(200, TEXT, metrics_page(self))

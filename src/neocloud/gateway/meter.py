@@ -1,7 +1,8 @@
 """What runs: engines probed each second, accelerators and energy written span by span.
 
-Spans of one replica join without gap or overlap while the gateway runs, so that their sum is the
-time that it ran. A crash loses the span under way, at most `SPAN_S` seconds.
+Spans of one holder join without gap or overlap while the gateway runs, so that their sum is the
+time that it ran. A crash loses the span under way, at most `SPAN_S` seconds. What replicas do not
+hold is written beside them, so that all accelerators of the cloud file are accounted for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from neocloud.activity import Purpose
 from neocloud.engines import EngineMetrics, MetricsReader, is_healthy
 from neocloud.gateway.fleet import Backend, Fleet, Holding
+from neocloud.gateway.holdings import Ground, Held, held_at
 from neocloud.ledger import AllocationEvent, EnergyEvent, Ledger
 from neocloud.planner import point_at
 
@@ -42,11 +44,14 @@ class Meter:
     Args:
         fleet: the replicas.
         ledger: where spans go; None where another worker of this gateway writes them.
+        ground: all accelerators there are; none are known without a cloud file.
     """
 
-    def __init__(self, fleet: Fleet, ledger: Ledger | None) -> None:
+    def __init__(self, fleet: Fleet, ledger: Ledger | None, ground: Ground | None = None) -> None:
         self._fleet = fleet
         self._ledger = ledger
+        self._ground = ground or Ground()
+        self._held_since_ns = time.time_ns()
         self._last: dict[str, _Reading] = {}
         self._readers = {b.state.replica: MetricsReader(b.endpoint) for b in fleet.backends}
         self._missed: Counter[str] = Counter()
@@ -64,6 +69,8 @@ class Meter:
             if write:
                 due += SPAN_S
             await asyncio.gather(*(self._probe(b, write=write) for b in self._fleet.backends))
+            if write:
+                self._write_held()
 
     async def look(self, backends: Iterable[Backend]) -> None:
         """Read replicas that are about to be served from: where their first spans begin."""
@@ -80,8 +87,10 @@ class Meter:
             self._last.pop(backend.state.replica, None)
             self._missed.pop(backend.state.replica, None)
 
-    def change(self, fleet: Fleet) -> None:
-        """Watch another fleet, whose new replicas were looked at."""
+    def change(self, fleet: Fleet, ground: Ground | None = None) -> None:
+        """Watch another fleet, whose new replicas were looked at, on other ground."""
+        self._write_held()
+        self._ground = ground or Ground()
         self._fleet = fleet
         kept = {backend.state.replica for backend in fleet.backends}
         for replica in self._readers.keys() - kept:
@@ -90,6 +99,7 @@ class Meter:
     async def finish(self) -> None:
         """Write the last spans, and no more from then on."""
         await asyncio.gather(*(self._probe(b, write=True) for b in self._fleet.backends))
+        self._write_held()
         self._ledger = None
 
     async def _probe(self, backend: Backend, *, write: bool) -> None:
@@ -125,6 +135,16 @@ class Meter:
             for flight in tuple(backend.unanswered):
                 flight.give_up()
 
+    def _write_held(self) -> None:
+        """Write what others than the fleet held since the last time."""
+        start_ns, end_ns = self._held_since_ns, time.time_ns()
+        if self._ledger is None or end_ns <= start_ns:
+            return
+        self._held_since_ns = end_ns
+        served = {b.state.replica for b in self._fleet.backends if b.holding is not None}
+        for held in held_at(self._ground, start_ns, served):
+            _write_span(self._ledger, held, start_ns, end_ns)
+
     @staticmethod
     def _write(
         ledger: Ledger, backend: Backend, holding: Holding, last: _Reading, now: _Reading
@@ -133,6 +153,7 @@ class Meter:
         seconds = (now.time_ns - last.time_ns) / 1e9
         busy_s = _rise(last.busy_s, now.busy_s)
         joules = _rise(last.joules, now.joules)
+        purpose = Purpose.INFERENCE if state.healthy else Purpose.DOWN
         answered, backend.answered = backend.answered, 0
         if joules is None:
             joules = point_at(holding.placement.curve, answered / seconds).watts * seconds
@@ -149,7 +170,7 @@ class Meter:
                 holder=state.replica,
                 accelerator=holding.accelerator,
                 accelerators=holding.accelerators,
-                purpose=Purpose.INFERENCE if state.healthy else Purpose.DOWN,
+                purpose=purpose,
                 busy_s=None if busy_s is None else busy_s * holding.accelerators,
                 emulated=backend.endpoint.emulated,
             )
@@ -166,8 +187,64 @@ class Meter:
                 kwh=joules * holding.pue / _JOULES_PER_KWH,
                 modelled=True,
                 emulated=backend.endpoint.emulated,
+                purpose=purpose,
             )
         )
+        prefill = holding.placement.prefill
+        if prefill is not None and prefill.pool != state.pool:
+            elsewhere = Held(
+                holder=state.replica,
+                site=state.site,
+                pool=prefill.pool,
+                model=state.model,
+                tenant="",
+                purpose=purpose,
+                accelerator=prefill.accelerator,
+                accelerators=prefill.accelerators,
+                watts=0.0,  # the curve's power is of the whole replica
+                emulated=backend.endpoint.emulated,
+            )
+            _write_span(ledger, elsewhere, last.time_ns, now.time_ns)
+
+
+def _write_span(ledger: Ledger, held: Held, start_ns: int, end_ns: int) -> None:
+    """Write accelerators and modelled energy of a holder that no engine tells of."""
+    event_id = f"{held.holder}@{start_ns}"
+    if not held.holder.startswith(f"{held.site}/{held.pool}/"):
+        event_id += f"/{held.pool}"
+    ledger.record_allocation(
+        AllocationEvent(
+            event_id=event_id,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            site=held.site,
+            pool=held.pool,
+            model=held.model,
+            tenant=held.tenant,
+            holder=held.holder,
+            accelerator=held.accelerator,
+            accelerators=held.accelerators,
+            purpose=held.purpose,
+            busy_s=None,
+            emulated=held.emulated,
+        )
+    )
+    ledger.record_energy(
+        EnergyEvent(
+            event_id=event_id,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            site=held.site,
+            pool=held.pool,
+            model=held.model,
+            holder=held.holder,
+            kwh=held.watts * (end_ns - start_ns) / 1e9 / _JOULES_PER_KWH,
+            modelled=True,
+            emulated=held.emulated,
+            purpose=held.purpose,
+            tenant=held.tenant,
+        )
+    )
 
 
 def _reading(now_ns: int, metrics: EngineMetrics | None) -> _Reading:

@@ -34,7 +34,7 @@ from neocloud.gateway.traffic import (
     Sums,
     Traffic,
 )
-from neocloud.ledger import Ledger, ShippingReport, Status
+from neocloud.ledger import Ledger, Status
 
 if TYPE_CHECKING:
     from neocloud.gateway.gateway import Gateway
@@ -67,13 +67,11 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         worker: number of this process.
         connections: clients' open connections; None if nobody can say.
-        shipping: how it stands with the ledger's shipper; None where another process knows.
         traces: what sends them; None if nothing does.
     """
 
     worker: int = 0
     connections: Callable[[], int] | None = None
-    shipping: Callable[[], ShippingReport] | None = None
     traces: Sending | None = None
 
 
@@ -86,7 +84,7 @@ def metrics_page(gateway: Gateway) -> bytes:
     _refusals(page, traffic)
     _waiting(page, gateway)
     _replicas(page, gateway.fleet.backends)
-    _ledger(page, gateway.ledger, gateway.process.shipping)
+    _ledger(page, gateway.ledger)
     page.gauge(
         "neocloud_quotas_failing", "1 while limits cannot be checked with those who share them.",
         [((), int(gateway.quotas.failure is not None))],
@@ -283,9 +281,7 @@ def _breaker(backend: Backend, now_s: float) -> int:
     return 2 if now_s < breaker.until_s else 1
 
 
-def _ledger(
-    page: Exposition, ledger: Ledger, shipping: Callable[[], ShippingReport] | None
-) -> None:
+def _ledger(page: Exposition, ledger: Ledger) -> None:
     for name, meaning, count in (
         ("records", "Records made durable.", ledger.committed),
         ("commits", "Commits that carried them.", ledger.commits),
@@ -297,9 +293,9 @@ def _ledger(
         "neocloud_ledger_failing", "1 while usage cannot be recorded, and nothing is admitted.",
         [((), int(ledger.failure is not None))],
     )  # fmt: skip
-    if shipping is None:
+    report = ledger.shipping
+    if report is None:
         return
-    report = shipping()
     page.counter("neocloud_ledger_shipped_total",
                  "Records that the shipper of this machine brought to the store.",
                  [((), report.shipped)])  # fmt: skip
@@ -315,9 +311,10 @@ def _ledger(
 def _process(page: Exposition, process: Process, backends: Iterable[Backend]) -> None:
     page.gauge(
         "neocloud_build_info", "1; the labels say what runs.",
-        [((("version", neocloud.__version__), ("python", platform.python_version()),
-           ("worker", str(process.worker))), 1)],
+        [((("version", neocloud.__version__), ("python", platform.python_version())), 1)],
     )  # fmt: skip
+    page.gauge("neocloud_worker", "Number of this process; each has its own page.",
+               [((), process.worker)])  # fmt: skip
     if process.connections is not None:
         page.gauge("neocloud_connections", "Clients' open connections.",
                    [((), process.connections())])  # fmt: skip

@@ -35,10 +35,20 @@ def held_back(now: Settings, wanted: Settings) -> tuple[Settings, tuple[str, ...
     changed = [name for name in _FIXED if getattr(now, name) != getattr(wanted, name)]
     told = [_FIXED[name] for name in changed]
     kept = {name: getattr(now, name) for name in changed}
+    if _traces(now) != _traces(wanted):
+        traces, share = _traces(now)
+        kept["observing"] = msgspec.structs.replace(
+            wanted.observing, traces=traces, trace_share=share
+        )
+        told.append("where traces go (traces, trace_share)")
     if (now.tls is None) != (wanted.tls is None):
         kept["tls"] = now.tls
         told.append("TLS where there was none, or none where there was")
     return msgspec.structs.replace(wanted, **kept), tuple(told)
+
+
+def _traces(settings: Settings) -> tuple[str | None, float]:
+    return settings.observing.traces, settings.observing.trace_share
 
 
 class Reloading:

@@ -15,6 +15,7 @@ from neocloud.engines import Endpoint
 from neocloud.gateway.allowances import allowances
 from neocloud.gateway.answers import refusal
 from neocloud.gateway.callers import Callers
+from neocloud.gateway.energy import EnergyMeters
 from neocloud.gateway.fleet import Backend
 from neocloud.gateway.gateway import Gateway
 from neocloud.gateway.ids import RequestIds
@@ -26,6 +27,8 @@ from neocloud.gateway.settings import Settings
 from neocloud.gateway.shares import HourShares, shares_at
 from neocloud.gateway.spent import spent_this_month
 from neocloud.gateway.tls import renew, tls_context
+from neocloud.gateway.tracing import Tracing
+from neocloud.gateway.watching import energy_meters, start_observing, warn_of_undelivered
 from neocloud.ledger import KeyWatch, Ledger, LedgerError, keys_of
 from neocloud.wire import Client, Limits, Server, serve_on
 
@@ -63,6 +66,8 @@ class Service:
         self._server: Server | None = None
         self._context: ssl.SSLContext | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._tracing: Tracing | None = None
+        self._energy: EnergyMeters | None = None
         self._changing = asyncio.Lock()
 
     @classmethod
@@ -87,6 +92,7 @@ class Service:
         Raises:
             BankError: the store of the quotas cannot be used.
             LedgerError: the ledger cannot be read.
+            SettingsError: traces are asked for and cannot be made.
         """
         quotas = await allowances(settings, post)
         client = Client()
@@ -98,16 +104,28 @@ class Service:
         callers = Callers(settings.rules, ring)
         gateway = Gateway(settings.rules, fleet, ledger, quotas, callers, ids)
         gateway.shares = _shares(settings)
-        meter = Meter(fleet, ledger if holdings else None)
+        meter = Meter(fleet, ledger if holdings else None, settings.observing.ground)
         await meter.look(fleet.backends)
         service = cls(settings, gateway, meter, client, watch)
+        service._tracing = start_observing(
+            gateway, settings.observing, post.number, lambda: service.connections
+        )
         service._tasks = (
             asyncio.create_task(meter.run()),
             asyncio.create_task(quotas.run()),
             asyncio.create_task(service._watch_keys()),
             asyncio.create_task(service._follow_plan()),
         )
+        if holdings:
+            warn_of_undelivered(settings.observing.ground)
+            service._energy = energy_meters(settings.observing, ledger)
+            service._tasks += (asyncio.create_task(service._energy.run()),)
         return service
+
+    @property
+    def connections(self) -> int:
+        """Clients' open connections."""
+        return 0 if self._server is None else self._server.connections
 
     async def listen(self, bound: socket.socket) -> None:
         """Take requests.
@@ -138,7 +156,9 @@ class Service:
             await meter.part(besides(before, fleet))
             await meter.look(besides(fleet, before))
             self.settings = settings
-            meter.change(fleet)
+            meter.change(fleet, settings.observing.ground)
+            if self._energy is not None:
+                self._energy.change(settings.observing.meters)
             gateway.shares = _shares(settings)
             gateway.change(settings.rules, fleet)
             if self._server is not None:
@@ -202,6 +222,8 @@ class Service:
         """Stop listening, for a successor on the same socket, and write no more of holdings."""
         if self._server is not None:
             self._server.stop_listening()
+        if self._energy is not None:
+            self._energy.change(())
         await self._meter.finish()
 
     async def close(self, at_once: asyncio.Event) -> None:
@@ -224,6 +246,8 @@ class Service:
             await self._meter.finish()
         await self.gateway.quotas.close()
         await self._client.close()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
 
     def _backend(self, replica: str) -> Backend | None:
         found = self.gateway.fleet.backends

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from neocloud.engines import Endpoint, EngineStart
+from neocloud.gateway.observing import Observing
 from neocloud.gateway.remotes import Remote
 from neocloud.gateway.rules import Rules
 from neocloud.ledger import ApiKey, LedgerPlace
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         quotas: URL of the store that several gateways share for limits; None has none.
         tls: certificate of the door; None speaks plain HTTP.
         admin: where the operator comes; None opens no such door.
+        observing: what is watched beside requests and replicas.
         grace_s: how long running answers may take once it is told to stop.
     """
 
@@ -75,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quotas: str | None = None
     tls: TlsFiles | None = None
     admin: Listen | None = None
+    observing: Observing = Observing()
     grace_s: float = 30.0
 
 

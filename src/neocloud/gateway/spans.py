@@ -1,4 +1,4 @@
-"""Spans of a request as OpenTelemetry has them. Imported only where traces are asked for.
+"""Spans of a request as OpenTelemetry has them. Made only where traces are asked for.
 
 Names and attributes are those of the GenAI conventions; what they have no name for begins with
 `neocloud.`. A span holds no prompt, no answer, no key and nothing else that a client can word
@@ -8,49 +8,79 @@ freely: models and tenants are those of the file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
-
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
-from opentelemetry.trace.status import Status as SpanStatus
-from opentelemetry.trace.status import StatusCode
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 import neocloud
 from neocloud.gateway.page import ERRORS, OPERATIONS, PROVIDER
 from neocloud.gateway.tracing import Ended, Exporter, Refused, Trace
 from neocloud.ledger import UsageEvent
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
 _TIMEOUT_S = 10.0
-_OK = SpanStatus(StatusCode.UNSET)
-_ERROR = SpanStatus(StatusCode.ERROR)
-_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 Attributes = dict[str, str | bool | int | float]
 
 
-def exporter_to(url: str) -> Exporter:
-    """What sends spans to a collector. `OTEL_EXPORTER_OTLP_HEADERS` and such are heeded."""
-    return cast(
-        "Exporter", OTLPSpanExporter(endpoint=f"{url.rstrip('/')}/v1/traces", timeout=_TIMEOUT_S)
-    )
+class Kind(Enum):
+    """Whom a span is about, as OpenTelemetry names it."""
+
+    SERVER = "SERVER"
+    CLIENT = "CLIENT"
+    INTERNAL = "INTERNAL"
+
+
+class MissingTelemetryError(RuntimeError):
+    """OpenTelemetry is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("gateway.traces needs OpenTelemetry: pip install 'neocloud[telemetry]'")
+
+
+class _Telemetry:
+    """What of OpenTelemetry is used."""
+
+    def __init__(self) -> None:
+        try:
+            from opentelemetry import trace
+            from opentelemetry.exporter.otlp.proto.http import trace_exporter
+            from opentelemetry.sdk import resources
+            from opentelemetry.sdk import trace as sdk
+            from opentelemetry.sdk.trace import export
+            from opentelemetry.sdk.util import instrumentation
+        except ImportError:
+            raise MissingTelemetryError from None
+        self.exporter: Any = trace_exporter.OTLPSpanExporter
+        self.resource: Any = resources.Resource
+        self.span: Any = sdk.ReadableSpan
+        self.scope: Any = instrumentation.InstrumentationScope
+        self.context: Any = trace.SpanContext
+        self.success: Any = export.SpanExportResult.SUCCESS
+        self.kinds: dict[Kind, Any] = {kind: trace.SpanKind[kind.value] for kind in Kind}
+        self.sampled: Any = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+        self.well: Any = trace.Status(trace.StatusCode.UNSET)
+        self.failed: Any = trace.Status(trace.StatusCode.ERROR)
 
 
 class SpanMaker:
-    """Makes the spans of requests."""
+    """Makes the spans of requests.
+
+    Raises:
+        MissingTelemetryError: OpenTelemetry is not installed.
+    """
 
     def __init__(self, worker: int) -> None:
-        self._resource = Resource.create(
+        self._telemetry = _Telemetry()
+        self._resource = self._telemetry.resource.create(
             {
                 "service.name": "neocloud",
                 "service.version": neocloud.__version__,
                 "service.instance.id": f"worker-{worker}",
             }
         )
-        self._scope = InstrumentationScope("neocloud.gateway", neocloud.__version__)
+        self._scope = self._telemetry.scope("neocloud.gateway", neocloud.__version__)
 
     def of(self, record: Ended | Refused) -> Sequence[ReadableSpan]:
         """The request's own span, then those within it."""
@@ -58,10 +88,16 @@ class SpanMaker:
             return (self._refused(record),)
         return (self._request(record), *self._within(record))
 
-    @staticmethod
-    def succeeded(result: object) -> bool:
+    def exporter_to(self, url: str) -> Exporter:
+        """What sends spans to a collector. `OTEL_EXPORTER_OTLP_HEADERS` and such are heeded."""
+        made: Exporter = self._telemetry.exporter(
+            endpoint=f"{url.rstrip('/')}/v1/traces", timeout=_TIMEOUT_S
+        )
+        return made
+
+    def succeeded(self, result: object) -> bool:
         """Whether the collector took them."""
-        return result is SpanExportResult.SUCCESS
+        return result is self._telemetry.success
 
     def _request(self, ended: Ended) -> ReadableSpan:
         trace, event = ended.trace, ended.event
@@ -71,7 +107,7 @@ class SpanMaker:
         if error is not None:
             attributes["error.type"] = error
         return self._span(
-            trace, f"{operation} {event.model}", trace.span_id, trace.parent_id, SpanKind.SERVER,
+            trace, f"{operation} {event.model}", trace.span_id, trace.parent_id, Kind.SERVER,
             (trace.begun_ns, max(event.finished_ns, ended.durable_ns)), attributes,
             failed=error is not None,
         )  # fmt: skip
@@ -89,7 +125,7 @@ class SpanMaker:
             if attempt.fault:
                 attributes["error.type"] = attempt.fault
             yield self._span(
-                trace, "ask replica", attempt.span_id, trace.span_id, SpanKind.CLIENT,
+                trace, "ask replica", attempt.span_id, trace.span_id, Kind.CLIENT,
                 (attempt.begun_ns, attempt.ended_ns or event.finished_ns), attributes,
                 failed=bool(attempt.fault),
             )  # fmt: skip
@@ -107,14 +143,14 @@ class SpanMaker:
             "neocloud.request_id": refused.request_id,
         }
         return self._span(
-            trace, operation, trace.span_id, trace.parent_id, SpanKind.SERVER,
+            trace, operation, trace.span_id, trace.parent_id, Kind.SERVER,
             (trace.begun_ns, refused.at_ns), attributes, failed=refused.status >= 500,
         )  # fmt: skip
 
     def _inner(self, trace: Trace, name: str, salt: int, times: tuple[int, int]) -> ReadableSpan:
         """A span without one of its own below: its id follows from its parent's."""
         span_id = (trace.span_id + salt * 0x9E3779B97F4A7C15) % 2**64 or salt
-        return self._span(trace, name, span_id, trace.span_id, SpanKind.INTERNAL, times, {})
+        return self._span(trace, name, span_id, trace.span_id, Kind.INTERNAL, times, {})
 
     def _span(
         self,
@@ -122,29 +158,34 @@ class SpanMaker:
         name: str,
         span_id: int,
         parent_id: int,
-        kind: SpanKind,
+        kind: Kind,
         times: tuple[int, int],
         attributes: Attributes,
         *,
         failed: bool = False,
     ) -> ReadableSpan:
-        trace_id = trace.trace_id
+        telemetry, trace_id = self._telemetry, trace.trace_id
         parent = None
         if parent_id:
-            remote = parent_id != trace.span_id
-            parent = SpanContext(trace_id, parent_id, is_remote=remote, trace_flags=_SAMPLED)
-        return ReadableSpan(
+            parent = telemetry.context(
+                trace_id, parent_id, is_remote=parent_id != trace.span_id,
+                trace_flags=telemetry.sampled,
+            )  # fmt: skip
+        span: ReadableSpan = telemetry.span(
             name=name,
-            context=SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED),
+            context=telemetry.context(
+                trace_id, span_id, is_remote=False, trace_flags=telemetry.sampled
+            ),
             parent=parent,
             resource=self._resource,
             attributes=attributes,
-            kind=kind,
-            status=_ERROR if failed else _OK,
+            kind=telemetry.kinds[kind],
+            status=telemetry.failed if failed else telemetry.well,
             start_time=times[0],
             end_time=max(times),
             instrumentation_scope=self._scope,
         )
+        return span
 
 
 def _attributes(event: UsageEvent, trace: Trace, operation: str) -> Attributes:

@@ -41,13 +41,6 @@ _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2}
 _STATE = re.compile(rb"[\x20-\x7e]{1,512}")
 
 
-class MissingTelemetryError(RuntimeError):
-    """OpenTelemetry is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("gateway.traces needs OpenTelemetry: pip install 'neocloud[telemetry]'")
-
-
 class Attempt(msgspec.Struct):
     """One try at a replica. `ended_ns` is 0 while it runs, `fault` empty unless it failed."""
 
@@ -244,13 +237,10 @@ def start_tracing(url: str, share: float, worker: int) -> Tracing:
     Raises:
         MissingTelemetryError: the extra `telemetry` is not installed.
     """
-    try:
-        from neocloud.gateway.spans import SpanMaker, exporter_to
-    except ImportError as error:
-        if error.name is not None and error.name.startswith("neocloud"):
-            raise
-        raise MissingTelemetryError from None
-    return Tracing(SpanMaker(worker), exporter_to(url), share)
+    from neocloud.gateway.spans import SpanMaker
+
+    spans = SpanMaker(worker)
+    return Tracing(spans, spans.exporter_to(url), share)
 
 
 def _parent(told: bytes) -> tuple[int, int, bool] | None:

@@ -38,6 +38,7 @@ class Ledger:
     Attributes:
         recovered: requests of an earlier process that were open, now closed as interrupted.
         failure: why nothing may be admitted at present; None while all is well.
+        shipping: what the shipper told last; None before the first time.
         progress: how far open requests have come, for the case that this process is killed.
     """
 
@@ -76,6 +77,7 @@ class Ledger:
         self.failure: str | None = None
         self._unwritable: str | None = None
         self._unshipped: str | None = None
+        self.shipping: ShippingReport | None = None
         self._open: dict[str, Admission] = {}
         self._committer = Committer(writer, deliver, self._still_open, self._note_writing)
 
@@ -141,6 +143,7 @@ class Ledger:
 
     def note_shipping(self, report: ShippingReport) -> None:
         """Take over from the shipper why nothing may be admitted, or that all is well."""
+        self.shipping = report
         self._unshipped = report.failure
         self.failure = self._unwritable or report.failure
 

@@ -24,6 +24,16 @@ from neocloud.spec.finance import (
 from neocloud.spec.load import load_cloud, parse_cloud
 from neocloud.spec.planning import AGGREGATED, DISAGGREGATED, Planning
 from neocloud.spec.power import PowerContract, PowerStep
+from neocloud.spec.pricing import (
+    HourPrice,
+    ModelPrices,
+    PriceAdjustment,
+    PriceChange,
+    PriceTier,
+    Pricing,
+    TieredPrices,
+    TokenPricesApart,
+)
 from neocloud.spec.problems import CODES, Code, Note, Problem, SpecError
 from neocloud.spec.records import (
     Cloud,
@@ -35,6 +45,7 @@ from neocloud.spec.schema import cloud_schema
 from neocloud.spec.serving import Gateway, Remote, TokenPrices
 from neocloud.spec.sites import EnergyMeter, Pool, Site
 from neocloud.spec.summary import Summary, Validation, summarise
+from neocloud.spec.terms import LevelStep, PrepaidCredit, ServiceLevel
 from neocloud.spec.traces import TraceFile
 
 __all__ = [
@@ -58,7 +69,10 @@ __all__ = [
     "Finance",
     "FixedLengths",
     "Gateway",
+    "HourPrice",
+    "LevelStep",
     "Model",
+    "ModelPrices",
     "Network",
     "Note",
     "Objective",
@@ -67,18 +81,26 @@ __all__ = [
     "Pool",
     "PowerContract",
     "PowerStep",
+    "PrepaidCredit",
     "Prepayment",
+    "PriceAdjustment",
+    "PriceChange",
     "PriceStep",
+    "PriceTier",
+    "Pricing",
     "Problem",
     "Remote",
     "Rental",
+    "ServiceLevel",
     "Site",
     "SpecError",
     "Summary",
     "Tenant",
     "TenantLimits",
     "Termination",
+    "TieredPrices",
     "TokenPrices",
+    "TokenPricesApart",
     "TraceFile",
     "Validation",
     "cloud_schema",

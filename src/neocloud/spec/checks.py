@@ -17,6 +17,7 @@ from neocloud.spec.money_checks import MONEY_CHECKS, named_once, secured
 from neocloud.spec.nodes import Node
 from neocloud.spec.places import at, given, item
 from neocloud.spec.power import PowerContract
+from neocloud.spec.pricing_checks import PRICING_CHECKS, cached_as_input, pools_named
 from neocloud.spec.reader import Reader, default_of
 from neocloud.spec.records import Cloud, Model, Tenant
 from neocloud.spec.references import internet_users
@@ -37,11 +38,6 @@ EXACTLY_ONE: MappingType[type[Any], tuple[str, ...]] = {
     EnergyMeter: ("csv", "prometheus"),
 }
 """Keys of a record of which the file must give one and no more (E110)."""
-
-
-def _token_prices(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    if "input" in values:
-        values.setdefault("cached_input", values["input"])
 
 
 def _model(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
@@ -73,6 +69,8 @@ def _model(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
 
 def _tenant(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
     values.setdefault("name", values["key"])
+    credits_ = values.get("prepaid_credits", ())
+    named_once(credits_, at(node, "prepaid_credits"), "credits", reader)
 
 
 def _demand(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
@@ -133,6 +131,7 @@ def _cloud(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
     contracts: tuple[Contract, ...] = values.get("contracts", ())
     named_once(contracts, at(node, "contracts"), "contracts", reader)
     secured(values, node, reader)
+    pools_named(values, node, reader)
 
 
 def _contradictions(values: Values, node: Node, reader: Reader) -> None:
@@ -234,7 +233,8 @@ def _token_units(values: Values, node: Node, reader: Reader) -> None:
 CHECKS: dict[type[Any], Check] = {
     **SUPPLY_CHECKS,
     **MONEY_CHECKS,
-    TokenPrices: _token_prices,
+    **PRICING_CHECKS,
+    TokenPrices: cached_as_input,
     Model: _model,
     Tenant: _tenant,
     Demand: _demand,

@@ -13,6 +13,7 @@ from neocloud.spec.kinds import Choice, Currency, Day, Money, Name, Number, Whol
 from neocloud.spec.power import SHARE
 from neocloud.spec.references import ACCELERATOR, PROVIDER, Declared
 from neocloud.spec.structures import ListOf, Section
+from neocloud.spec.terms import ServiceLevel
 
 _PER_HOUR: Final = "Write a price per accelerator-hour: 2.91, not a year's."
 _AMOUNT: Final = 10**13
@@ -116,6 +117,18 @@ class Contract:
     take_or_pay: Decimal = optional(
         Money(0, 1, remedy=SHARE), "Share that is paid whether used or not.", default=Decimal(1),
         origin="reservations are paid whole; a tranche of last resort too",
+    )  # fmt: skip
+    true_up_months: int = optional(
+        Whole(1, 120), "Months, from that of the start on, over which more and less use even out "
+        "before a shortfall is charged.", "months", default=1, origin="assumption: each month",
+    )  # fmt: skip
+    carry_over_months: int = optional(
+        Whole(0, 120), "Months after that of its charge in which a shortfall may still be used.",
+        "months", default=0, origin="use it or lose it, unless agreed",
+    )  # fmt: skip
+    service_level: ServiceLevel | None = optional(
+        Section(ServiceLevel), "What is promised, and given back where it is missed.",
+        default=None, shown="no promise", origin="no promise unless agreed",
     )  # fmt: skip
     prepayments: tuple[Prepayment, ...] = optional(
         ListOf(Section(Prepayment), unique=False), "What is paid before delivery.", default=(),

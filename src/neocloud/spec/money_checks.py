@@ -12,6 +12,7 @@ from neocloud.spec.nodes import Node
 from neocloud.spec.places import at, given, item
 from neocloud.spec.reader import Reader
 from neocloud.spec.structures import Check
+from neocloud.spec.terms import LevelStep, PrepaidCredit, ServiceLevel
 
 Values = dict[str, Any]
 
@@ -43,6 +44,7 @@ def _contract(values: Values, node: Node, path: str, reader: Reader) -> None:  #
         if not given(node, name):
             message = f"a contract of kind {kind} has no {name}"
             reader.problem(node, "E106", message, f"Add {name}.")
+    _whole_prices(values, node, reader)
     start, months = values.get("start"), values.get("term_months")
     if start is None or months is None:
         return
@@ -61,6 +63,42 @@ def _contract(values: Values, node: Node, path: str, reader: Reader) -> None:  #
         message = f"after_months {termination.after_months} is above the term of {months}"
         reader.problem(at(node, "termination"), "E112", message, "Give months within the term.")
     _prepaid(values, node, end, reader)
+
+
+def _whole_prices(values: Values, node: Node, reader: Reader) -> None:
+    """A token, or an accelerator-hour, must cost a whole number of 1e-12 of the currency."""
+    most = 6 if values.get("kind") == "provisioned" else 12
+    places = [(values.get("price"), at(node, "price"))]
+    places += [
+        (step.price, at(item(at(node, "price_steps"), number), "price"))
+        for number, step in enumerate(values.get("price_steps", ()))
+    ]
+    for price, place in places:
+        if price is not None and price != round(price, most):
+            message = f"price {price} has more than {most} decimals"
+            reader.problem(place, "E104", message, "Shorten it.")
+
+
+def _service_level(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
+    if given(node, "latency") and not (given(node, "ttft_ms") or given(node, "tpot_ms")):
+        message = "latency says nothing without ttft_ms or tpot_ms"
+        reader.problem(at(node, "latency"), "E106", message, "Add one of them, or both.")
+    for name in ("availability", "latency"):
+        steps: tuple[LevelStep, ...] = values.get(name, ())
+        for number, step in enumerate(steps[1:], 1):
+            before = steps[number - 1]
+            if step.below >= before.below or step.credit_share < before.credit_share:
+                message = f"a step below {step.below} that gives {step.credit_share} follows one "
+                message += f"below {before.below} that gives {before.credit_share}"
+                remedy = "Order steps from the highest share down; deeper ones give no less."
+                reader.problem(item(at(node, name), number), "E112", message, remedy)
+
+
+def _credit(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
+    day, expires = values.get("day"), values.get("expires")
+    if day and expires and expires <= day:
+        message = f"the credit expires on {expires}, and begins on {day}"
+        reader.problem(at(node, "expires"), "E112", message, "Give a later day.")
 
 
 def _prepaid(values: Values, node: Node, end: date, reader: Reader) -> None:
@@ -140,7 +178,10 @@ def _finance(values: Values, node: Node, path: str, reader: Reader) -> None:  # 
 
 
 def named_once(
-    records: Sequence[Contract | Asset | Facility], node: Node, what: str, reader: Reader
+    records: Sequence[Contract | Asset | Facility | PrepaidCredit],
+    node: Node,
+    what: str,
+    reader: Reader,
 ) -> None:
     """Tell of every name that stands twice in a list."""
     keys = [record.key for record in records]
@@ -178,6 +219,8 @@ def secured(cloud: Values, node: Node, reader: Reader) -> None:
 MONEY_CHECKS: Final[dict[type[Any], Check]] = {
     Contract: _contract,
     Prepayment: _prepayment,
+    PrepaidCredit: _credit,
+    ServiceLevel: _service_level,
     Asset: _asset,
     Facility: _facility,
     Finance: _finance,

@@ -25,14 +25,16 @@ from neocloud.spec.kinds import (
 )
 from neocloud.spec.planning import Planning
 from neocloud.spec.power import SHARE, active_mw
+from neocloud.spec.pricing import ModelPrices, Pricing
 from neocloud.spec.problems import Note
 from neocloud.spec.references import (
     Declared,
     Precision,
 )
-from neocloud.spec.serving import Gateway, TokenPrices
+from neocloud.spec.serving import Gateway
 from neocloud.spec.sites import Site
 from neocloud.spec.structures import ListOf, Section, Table, Values
+from neocloud.spec.terms import PrepaidCredit
 from neocloud.spec.traces import TraceFile
 
 _MODEL = Declared("model", "models", "E201")
@@ -81,7 +83,7 @@ class Model:
         Whole(1, 1000), "Sites that must hold it at least.", "sites", default=1,
         origin="assumption: one",
     )  # fmt: skip
-    price_per_mtok: TokenPrices = required(Section(TokenPrices), "What tenants pay.")
+    price_per_mtok: ModelPrices = required(Section(ModelPrices), "What tenants pay.")
     max_output_tokens: int = optional(
         Whole(1, 10_000_000), "Limit of an answer where the client sets none.", "tokens",
         default=4096, origin="assumption: bounds what one request may cost",
@@ -138,6 +140,15 @@ class Tenant:
         Money(0, 1, remedy=SHARE), "Tax added on its invoices, as a share.",
         default=Decimal(0), origin="assumption: tax is settled elsewhere",
     )  # fmt: skip
+    minimum_spend_per_month: Decimal = optional(
+        Money(0, 10**12), "The least that it is charged for a calendar month, before credits and "
+        "tax, in its currency.", "currency", default=Decimal(0),
+        origin="pay for what is used, unless agreed",
+    )  # fmt: skip
+    prepaid_credits: tuple[PrepaidCredit, ...] = optional(
+        ListOf(Section(PrepaidCredit), unique=False), "Credits that its invoices are taken from.",
+        default=(), shown="none", origin="nothing is paid ahead, unless agreed",
+    )  # fmt: skip
     address: str = optional(
         Text(1000, blank=True), "Address on the invoice.", default="", origin="nothing to print"
     )
@@ -186,15 +197,19 @@ class Cloud:
     )  # fmt: skip
     contracts: tuple[Contract, ...] = optional(
         ListOf(Section(Contract), unique=False), "What tenants have bound themselves to.",
-        default=(), shown="none", origin="assumption", later="stress",
+        default=(), shown="none", origin="assumption",
     )  # fmt: skip
     rental: Rental | None = optional(
         Section(Rental), "What may be rented from others.", default=None, shown="nothing",
         origin="nothing is rented unless asked for",
     )  # fmt: skip
+    pricing: Pricing = optional(
+        Section(Pricing), "Which requests are billed, and discounts and surcharges.",
+        make=Pricing, shown="its defaults", origin="see there",
+    )  # fmt: skip
     billing: Billing = optional(
         Section(Billing), "Who sends the invoices.", make=Billing, shown="its defaults",
-        origin="see there", later="invoice",
+        origin="see there",
     )  # fmt: skip
     gateway: Gateway = optional(
         Section(Gateway), "The front door.", make=Gateway, shown="its defaults", origin="see there"

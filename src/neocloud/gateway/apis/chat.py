@@ -56,7 +56,7 @@ class _ThroughChat:
 
     def stream(self, asked: Asked) -> AnswerStream:
         """Events pass through."""
-        return OpenAIEvents(wants_usage=asked.wants_usage)
+        return OpenAIEvents(wants_usage=asked.wants_usage, answers=asked.answers)
 
     def whole(self, body: bytes, asked: Asked) -> tuple[bytes, Usage | None]:  # noqa: ARG002
         """The engine's bytes."""

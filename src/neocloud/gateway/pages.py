@@ -1,0 +1,72 @@
+"""Pages beside the APIs: models, health, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from neocloud.gateway.answers import JSON, TEXT, ApiError
+from neocloud.gateway.models import model_card, model_list
+from neocloud.gateway.page import metrics_page
+from neocloud.wire import Exchange
+
+if TYPE_CHECKING:
+    from neocloud.gateway.gateway import Gateway
+
+_MODEL = "/v1/models/"
+
+
+class Pages:
+    """What is read with GET."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._pages: dict[str, Callable[[Exchange], None]] = {
+            "/v1/models": self._models,
+            "/healthz": self._health,
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    def answer(self, exchange: Exchange) -> None:
+        """Answer with the page that is asked for.
+
+        Raises:
+            ApiError: 404, there is none; 405, it is not read with GET; 401, it needs a key.
+        """
+        path = exchange.path
+        page = self._pages.get(path)
+        if page is None and path.startswith(_MODEL):
+            page = self._model
+        if page is None:
+            raise ApiError(404, f"there is nothing at {path[:200]}", "not_found")
+        if exchange.method not in ("GET", "HEAD"):
+            raise ApiError(405, "use GET here", "method_not_allowed")
+        page(exchange)
+
+    def _models(self, exchange: Exchange) -> None:
+        gateway = self._gateway
+        tenant = gateway.callers.tenant(exchange)
+        names = [name for name in gateway.rules.models if tenant.may_use(name)]
+        exchange.respond(200, JSON, model_list(names, gateway.rules, gateway.fleet))
+
+    def _model(self, exchange: Exchange) -> None:
+        gateway = self._gateway
+        tenant = gateway.callers.tenant(exchange)
+        name = exchange.path.removeprefix(_MODEL)
+        if name not in gateway.rules.models or not tenant.may_use(name):
+            raise ApiError(404, f"there is no model {name[:200]!r}", "model_not_found")
+        exchange.respond(200, JSON, model_card(name, gateway.rules, gateway.fleet))
+
+    def _health(self, exchange: Exchange) -> None:
+        exchange.respond(200, TEXT, b"ok\n")
+
+    def _ready(self, exchange: Exchange) -> None:
+        reason = self._gateway.why_not_ready
+        if reason is None:
+            exchange.respond(200, TEXT, b"ready\n")
+        else:
+            exchange.respond(503, TEXT, f"not ready: {reason}\n".encode())
+
+    def _metrics(self, exchange: Exchange) -> None:
+        exchange.respond(200, TEXT, metrics_page(self._gateway))
