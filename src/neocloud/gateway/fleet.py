@@ -9,7 +9,8 @@ import msgspec
 
 from neocloud.engines import Endpoint
 from neocloud.gateway.apis import APIS
-from neocloud.gateway.apis.api import Dialect
+from neocloud.gateway.apis.api import Dialect, Wanted
+from neocloud.gateway.rules import ModelRule
 from neocloud.planner import Placement, Plan
 from neocloud.routing import Group, ReplicaState, SiteNow
 from neocloud.wire import Client, Header, Lines, Pool, header_lines
@@ -52,11 +53,13 @@ class Backend:
         unanswered: requests that it has and has not begun to answer.
         drained: True while the operator keeps requests off it.
         token_s: seconds an output token takes at the planned load; 0 where unknown.
+        wanted: what it is asked for beside what clients want, by the tenant's salt, and the rule
+            that this follows from. Bounded: as many as there are tenants.
     """
 
     __slots__ = (
         "answered", "drained", "endpoint", "holding", "pool", "state", "token_s",
-        "unanswered", "ways",
+        "unanswered", "wanted", "ways",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +71,7 @@ class Backend:
         self.holding = holding
         self.answered = 0
         self.drained = False
+        self.wanted: dict[str, tuple[ModelRule, Wanted]] = {}
         self.unanswered: set[Flight] = set()
         self.token_s = 0.0 if holding is None else holding.placement.curve[-1].tpot_ms / 1e3
         fields: tuple[Header, ...] = ((b"content-type", b"application/json"),)

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from neocloud.gateway.answers import JSON, error_body, with_request_id
 from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage
 from neocloud.gateway.entry import Entry
 from neocloud.gateway.fleet import Backend, Serving
 from neocloud.gateway.ticket import Ticket
-from neocloud.gateway.tokens import Count, count_of, tell_progress
+from neocloud.gateway.tokens import count_of, tell_progress
 from neocloud.gateway.whole import whole_answer
 from neocloud.ledger import AttemptEvent, Status
 from neocloud.wire import (
@@ -94,14 +96,14 @@ class Flight:
 
     def on_whole(self, head: ResponseHead, body: bytes) -> None:
         """All of the answer has come at once."""
-        self.on_head(head)
-        if self._stream is not None:
+        if self._asked.stream:
+            self.on_head(head)
             if body:
                 self.on_data(body)
             self.on_end()
-            return
-        self._size = len(body)
-        self._whole(head, body)
+        else:
+            self._head = head
+            self._whole(head, body)
 
     def on_head(self, head: ResponseHead) -> None:
         """The engine has begun to answer."""
@@ -201,7 +203,7 @@ class Flight:
 
     def _request_for(self, backend: Backend) -> bytes:
         dialect = backend.ways[self._api.name].dialect
-        return dialect.request(self._body, self._asked, self._ticket.wanted(backend.endpoint))
+        return dialect.request(self._body, self._asked, self._ticket.wanted(backend))
 
     def _send(self, backend: Backend, body: bytes) -> None:
         self._backend = backend
@@ -272,7 +274,8 @@ class Flight:
             group.failed(state, self._sent_s, time.monotonic())
         elif full:
             group.full(state, self._sent_s, time.monotonic())
-        elif self._head is not None:  # not sooner: it may break off what it has begun
+        elif self._head is not None and (state.breaker.opened or state.breaker.failures):
+            # Not sooner: it may break off what it has begun.
             group.answered(state, self._sent_s, time.monotonic())
         group.leave(state, self._sent_s, self._ticket.route.prompt_tokens)
         self._gateway.left(self._serving)
@@ -312,6 +315,9 @@ class Flight:
 
     def _start_stream(self) -> None:
         self._head_sent = True
+        # It is not asked of another any more, and streams stay long: let go of the prompt.
+        self._body = self._exchange.body = b""
+        self._asked = msgspec.structs.replace(self._asked, prompt=b"")
         self._exchange.start(200, self._headers(_EVENTS))
 
     def _headers(self, lines: Lines) -> Lines:
@@ -369,13 +375,12 @@ class Flight:
         now_ns = now_ns or time.time_ns()
         stream, backend = self._stream, self._backend
         ticket = self._ticket
-        tokens = (
-            Count(usage, estimated=False)
-            if usage is not None
-            else count_of(status, stream, ticket, backend, now_ns)
-        )
+        estimated = False
+        if usage is None:
+            usage, estimated = count_of(status, stream, ticket, backend, now_ns)
         event = ticket.event(
-            tokens,
+            usage,
+            estimated=estimated,
             status=status,
             first_token_ns=self._first_token_ns,
             finished_ns=now_ns,

@@ -45,8 +45,8 @@ from neocloud.wire import NO_LINES, Exchange, Lines, header_lines
 log = logging.getLogger(__name__)
 
 _MAX_EXPLAIN = 16_384
-BILLED = frozenset({Status.COMPLETED, Status.ABORTED})
-"""Statuses that a tenant's budget pays for."""
+_COMPLETED = Status.COMPLETED
+_ABORTED = Status.ABORTED
 
 
 class Gateway:
@@ -133,7 +133,7 @@ class Gateway:
     def settle(self, event: UsageEvent, ticket: Ticket, then: Callable[[], None]) -> None:
         """Count a usage event, settle what was held for it, and write it."""
         if ticket.hold is not None:
-            used = event.status in BILLED
+            used = event.status is _COMPLETED or event.status is _ABORTED
             tokens = event.input_tokens + event.output_tokens
             money = ticket.rule.price.of(event) if used else 0
             self.quotas.settle(ticket.hold, money, tokens if used else 0)
@@ -240,7 +240,7 @@ class Gateway:
     def _with_hold(self, entry: Entry, held: Hold | Refusal) -> None:
         if isinstance(held, Refusal):
             self.traffic.over_limit[entry.caller.key.tenant, str(held.kind)] += 1
-            left = self.quotas.remaining(entry.caller.key.tenant, time.monotonic())
+            left = self.quotas.rates(entry.caller.key.tenant, time.monotonic())
             raise refused(held, limit_lines(left))
         entry.hold = held
         try:
@@ -352,7 +352,7 @@ class Gateway:
         lines = NO_LINES
         now_s = time.monotonic()
         if entry.hold is not None:
-            lines = limit_lines(self.quotas.remaining(entry.caller.key.tenant, now_s))
+            lines = limit_lines(self.quotas.rates(entry.caller.key.tenant, now_s))
         if entry.caller.explain and entry.route is not None:
             told = msgspec.json.encode(explain(serving.group, entry.route, now_s))
             lines = Lines(lines + header_lines(((EXPLAIN_HEADER, told[:_MAX_EXPLAIN]),)))

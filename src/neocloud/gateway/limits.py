@@ -6,7 +6,7 @@ from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Asked
 from neocloud.gateway.apis.media import Media
 from neocloud.gateway.rules import MEDIUM_TOKENS, TEMPLATE_TOKENS, ModelRule
-from neocloud.quotas import Refusal, Remaining
+from neocloud.quotas import RateLeft, Refusal
 from neocloud.wire import NO_LINES, Lines
 
 UNBOUNDED_OUTPUT = 4096
@@ -58,9 +58,9 @@ _TOKENS = _REQUESTS.replace(b"requests", b"tokens")
 _BOTH = _REQUESTS + _TOKENS
 
 
-def limit_lines(remaining: Remaining) -> Lines:
-    """OpenAI's header fields of what is left of a tenant's rates."""
-    requests, tokens = remaining.requests, remaining.tokens
+def limit_lines(rates: tuple[RateLeft | None, RateLeft | None]) -> Lines:
+    """OpenAI's header fields of what is left of a tenant's requests and tokens a minute."""
+    requests, tokens = rates
     if requests is None and tokens is None:
         return NO_LINES
     if requests is None or tokens is None:

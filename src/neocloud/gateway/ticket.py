@@ -6,11 +6,9 @@ import time
 
 import msgspec
 
-from neocloud.engines import Endpoint
-from neocloud.gateway.apis.api import Wanted
+from neocloud.gateway.apis.api import Usage, Wanted
 from neocloud.gateway.fleet import Backend
 from neocloud.gateway.rules import ModelRule
-from neocloud.gateway.tokens import Count
 from neocloud.gateway.tracing import Trace
 from neocloud.ledger import BYTES_PER_TOKEN, Admission, AttemptEvent, Status, UsageEvent
 from neocloud.quotas import Hold
@@ -51,15 +49,21 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
         """Prompt tokens, from bytes."""
         return -(-self.admission.prompt_bytes // BYTES_PER_TOKEN)
 
-    def wanted(self, endpoint: Endpoint) -> Wanted:
-        """What an engine is asked for beside what the client wants."""
-        return Wanted(
+    def wanted(self, backend: Backend) -> Wanted:
+        """What an engine is asked for beside what the client wants: kept for a tenant's next."""
+        kept = backend.wanted.get(self.salt)
+        if kept is not None and kept[0] is self.rule:
+            return kept[1]
+        endpoint = backend.endpoint
+        wanted = Wanted(
             model=endpoint.model,
             limit=self.rule.max_output_tokens,
             continuous=endpoint.continuous,
             salt_field=endpoint.salt_field,
             salt=self.salt,
         )
+        backend.wanted[self.salt] = (self.rule, wanted)
+        return wanted
 
     def head(self, backend: Backend, api: str) -> Lines:
         """Head of the request to an engine, but for its length."""
@@ -97,15 +101,16 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
 
     def event(
         self,
-        count: Count,
+        usage: Usage,
         *,
+        estimated: bool,
         status: Status,
         first_token_ns: int,
         finished_ns: int,
         attempts: int,
     ) -> UsageEvent:
         """The one usage event."""
-        usage, admission = count.usage, self.admission
+        admission = self.admission
         return UsageEvent(
             request_id=admission.request_id,
             tenant=admission.tenant,
@@ -126,7 +131,7 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
             status=status,
             attempts=attempts,
             streamed=admission.streamed,
-            estimated=count.estimated,
+            estimated=estimated,
             emulated=admission.emulated,
             price_version=admission.price_version,
             api=admission.api,

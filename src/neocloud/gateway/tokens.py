@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 NOTHING = Usage(0, 0, 0)
 
 
-class Count(msgspec.Struct, frozen=True):
-    """A request's tokens, and whether they are our estimate."""
-
-    usage: Usage
-    estimated: bool
-
-
 def so_far(stream: AnswerStream, usage: Usage, limit: int) -> Usage:
     """What the engine has told; where that is the prompt alone, with what we saw of the answer.
 
@@ -55,8 +48,8 @@ def count_of(
     ticket: Ticket,
     backend: Backend | None,
     now_ns: int,
-) -> Count:
-    """A request's tokens as its stream told them, or else an estimate.
+) -> tuple[Usage, bool]:
+    """A request's tokens as its stream told them, or else an estimate; and True if it is one.
 
     Of a stream, events with content are counted; of an unstreamed answer that the client did not
     wait for, the time that it ran over the planned time of a token, where there is a plan. What an
@@ -64,9 +57,9 @@ def count_of(
     """
     if stream is not None and stream.usage is not None:
         told = so_far(stream, stream.usage, ticket.admission.max_output_tokens)
-        return Count(told, estimated=not stream.counted)
+        return told, not stream.counted
     if status is Status.FAILED and (stream is None or not stream.content_seen):
-        return Count(NOTHING, estimated=False)
+        return NOTHING, False
     if stream is not None:
         output = stream.content_events
     elif status is Status.ABORTED and backend is not None and backend.token_s > 0.0:
@@ -76,4 +69,4 @@ def count_of(
         output = 0
     limit = ticket.admission.max_output_tokens
     usage = Usage(ticket.estimated_input, 0, min(output, limit) if limit else output)
-    return Count(usage, estimated=True)
+    return usage, True

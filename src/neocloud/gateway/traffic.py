@@ -35,6 +35,8 @@ _FIRST_TOKEN_NS = _ns(FIRST_TOKEN_S)
 _PER_TOKEN_NS = _ns(PER_TOKEN_S)
 _QUEUE_NS = _ns(QUEUE_S)
 
+_COMPLETED = Status.COMPLETED
+
 Labels = tuple[str, str, str, str, Status, bool]
 """Model, tenant, site, API, how it ended, and whether an emulated engine answered."""
 Series = tuple[str, str, str, Status, bool]
@@ -99,6 +101,16 @@ class Waits:
         self.total_ns = 0
 
 
+class _ByStatus:
+    """Where the numbers of requests go that have all but their status in common."""
+
+    __slots__ = ("completed", "others")
+
+    def __init__(self) -> None:
+        self.completed: tuple[Sums, Buckets] | None = None
+        self.others: dict[Status, tuple[Sums, Buckets]] = {}
+
+
 class Traffic:
     """Counters. Bounded: models, tenants, sites and replicas come from the file.
 
@@ -122,15 +134,24 @@ class Traffic:
         self.over_limit: Counter[tuple[str, str]] = Counter()
         self.faults: Counter[tuple[str, str]] = Counter()
         self.out_of_retries = 0
-        self._known: dict[Labels, tuple[Sums, Buckets]] = {}
+        # By model, tenant, site, API and whether emulated; then by status. An enumeration's member
+        # is hashed by Python code, so the usual one is looked at first.
+        self._known: dict[tuple[str, str, str, str, bool], _ByStatus] = {}
 
     def ended(self, event: UsageEvent, waited_ns: int = 0) -> None:
         """Count a request that was admitted after it had waited for a place for `waited_ns`."""
         status, model, site, api = event.status, event.model, event.site, event.api
-        labels = (model, event.tenant, site, api, status, event.emulated)
-        found = self._known.get(labels)
+        key = (model, event.tenant, site, api, event.emulated)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _ByStatus()
+        found = known.completed if status is _COMPLETED else known.others.get(status)
         if found is None:
-            found = self._known[labels] = self._new(labels)
+            found = self._new((model, event.tenant, site, api, status, event.emulated))
+            if status is _COMPLETED:
+                known.completed = found
+            else:
+                known.others[status] = found
         sums, buckets = found
         begun_ns, ended_ns = event.admitted_ns - waited_ns, event.finished_ns
         inputs, outputs, attempts = event.input_tokens, event.output_tokens, event.attempts
@@ -145,7 +166,7 @@ class Traffic:
         buckets.durations[bisect_left(_REQUEST_NS, duration_ns)] += 1
         if attempts != 1:
             sums.retries += attempts - 1
-            if attempts > 1 and status is Status.COMPLETED:
+            if attempts > 1 and status is _COMPLETED:
                 sums.failovers += 1
         if event.reasoning_tokens:
             sums.reasoning_tokens += event.reasoning_tokens
@@ -153,7 +174,7 @@ class Traffic:
             sums.estimated += 1
         first_ns = event.first_token_ns
         # Only a stream that was whole shows how fast tokens came.
-        if first_ns and event.streamed and status is Status.COMPLETED:
+        if first_ns and event.streamed and status is _COMPLETED:
             sums.first_tokens += 1
             sums.first_token_ns += first_ns - begun_ns
             buckets.first_tokens[bisect_left(_FIRST_TOKEN_NS, first_ns - begun_ns)] += 1
