@@ -136,7 +136,7 @@ def test_two_gateways_on_one_redis_never_spend_more_than_the_budget(
 def test_a_store_that_is_not_there_is_told(tmp_path: Path, engine: str):
     cloud(tmp_path, quotas="redis://127.0.0.1:1/0")
     with (
-        pytest.raises(AssertionError, match="127.0.0.1:1"),
+        pytest.raises(AssertionError, match=r"127\.0\.0\.1:1"),
         up(tmp_path, "cloud.yaml", *at(engine, REPLICAS[0])),
     ):
         pass

@@ -1,4 +1,4 @@
-"""The end: red for those who look, streams to their last byte, idle connections closed; or at once."""
+"""The end: red for those who look, streams to their last byte, idle ones closed; or at once."""
 
 from __future__ import annotations
 
