@@ -91,14 +91,14 @@ class Gateway:
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
         self._pending: set[asyncio.Task[None]] = set()
         self._apis = {api.path: api for api in APIS}
-        self._pages = Pages(self)
+        self.pages = Pages(self)
 
     def handle(self, exchange: Exchange) -> None:
         """Take one request."""
         api = self._apis.get(exchange.path)
         try:
             if api is None:
-                self._pages.answer(exchange)
+                self.pages.answer(exchange)
             else:
                 self._serve(exchange, api)
         except ApiError as error:

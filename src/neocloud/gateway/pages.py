@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from neocloud.gateway.answers import JSON, TEXT, ApiError
+from neocloud.gateway.apis.responses import not_kept
 from neocloud.gateway.models import model_card, model_list
+from neocloud.gateway.openapi import document
 from neocloud.gateway.page import metrics_page
 from neocloud.wire import Exchange
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from neocloud.gateway.gateway import Gateway
 
 _MODEL = "/v1/models/"
+_RESPONSE = "/v1/responses/"
 
 
 class Pages:
@@ -26,7 +29,13 @@ class Pages:
             "/healthz": self._health,
             "/readyz": self._ready,
             "/metrics": self._metrics,
+            "/openapi.json": self._openapi,
         }
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All of them but those below a path."""
+        return tuple(self._pages)
 
     def answer(self, exchange: Exchange) -> None:
         """Answer with the page that is asked for.
@@ -38,6 +47,8 @@ class Pages:
         page = self._pages.get(path)
         if page is None and path.startswith(_MODEL):
             page = self._model
+        if page is None and path.startswith(_RESPONSE):
+            raise not_kept(path)
         if page is None:
             raise ApiError(404, f"there is nothing at {path[:200]}", "not_found")
         if exchange.method not in ("GET", "HEAD"):
@@ -57,6 +68,9 @@ class Pages:
         if name not in gateway.rules.models or not tenant.may_use(name):
             raise ApiError(404, f"there is no model {name[:200]!r}", "model_not_found")
         exchange.respond(200, JSON, model_card(name, gateway.rules, gateway.fleet))
+
+    def _openapi(self, exchange: Exchange) -> None:
+        exchange.respond(200, JSON, document())
 
     def _health(self, exchange: Exchange) -> None:
         exchange.respond(200, TEXT, b"ok\n")

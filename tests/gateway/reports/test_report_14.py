@@ -33,7 +33,7 @@ ELSEWHERE = (
 
 def table(up: Stage) -> list[str]:
     """Every path that the gateway knows, from its own tables."""
-    return [*up.gateway._apis, *up.gateway._pages]
+    return [*up.gateway._apis, *up.gateway.pages.paths]
 
 
 @pytest.mark.parametrize("kind", ["vllm", "remote"])
