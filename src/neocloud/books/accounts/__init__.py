@@ -15,6 +15,7 @@ from neocloud.books.accounts.records import (
     account,
     account_id,
 )
+from neocloud.books.accounts.sqlite import SqliteBooks, books_path
 from neocloud.books.accounts.store import (
     Books,
     BooksContents,
@@ -46,6 +47,8 @@ __all__ = [
     "PostingKind",
     "Recorded",
     "RefusedError",
+    "SqliteBooks",
     "account",
     "account_id",
+    "books_path",
 ]
