@@ -17,7 +17,8 @@ import msgspec
 
 from neocloud import __version__
 from neocloud.gateway.admin_keys import AdminKeys
-from neocloud.gateway.answers import JSON
+from neocloud.gateway.answers import JSON, TEXT
+from neocloud.gateway.exposition import joined
 from neocloud.gateway.operations import Operations, Reloaded
 from neocloud.gateway.refused import AdminError
 from neocloud.gateway.settings import Management, Settings, SettingsError, UsageQuery
@@ -41,6 +42,12 @@ class Call(msgspec.Struct, frozen=True):
     name: str
     query: dict[str, str]
     body: bytes
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """A page of Prometheus's text format."""
+
+    text: bytes
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +92,7 @@ class Admin:
             ("POST", "replicas/*/undrain"): lambda call: self._drain(call, drained=False),
             ("GET", "tenants"): self._tenants,
             ("GET", "usage"): self._usage,
+            ("GET", "metrics"): self._metrics,
             ("POST", "reload"): self._reload,
             ("GET", "keys"): lambda _: keys.listed(),
             ("POST", "keys"): lambda call: keys.create(call.body),
@@ -142,8 +150,11 @@ class Admin:
             log.exception("the admin API failed at %s", exchange.path)
             exchange.respond(500, JSON, _error("internal_error", "internal error"))
         else:
-            body = told if isinstance(told, bytes) else msgspec.json.encode(told)
-            exchange.respond(200, _NO_STORE, body)
+            if isinstance(told, Metrics):
+                exchange.respond(200, TEXT, told.text)
+            else:
+                body = told if isinstance(told, bytes) else msgspec.json.encode(told)
+                exchange.respond(200, _NO_STORE, body)
 
     def _check(self, exchange: Exchange) -> None:
         """Refuse whoever has not the token; how long that takes says nothing about it."""
@@ -183,6 +194,10 @@ class Admin:
     async def _replicas(self, call: Call) -> object:
         del call
         return await self._operations.replicas()
+
+    async def _metrics(self, call: Call) -> Metrics:
+        del call
+        return Metrics(joined(await self._operations.metrics()))
 
     async def _drain(self, call: Call, *, drained: bool) -> object:
         if not await self._operations.drain(call.name, drained=drained):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from neocloud.engines import Endpoint
+from neocloud.gateway.logs import LogFormat
 from neocloud.gateway.operations import ReplicaNow, TenantNow
 from neocloud.gateway.post import Post
 from neocloud.gateway.settings import Settings
@@ -33,6 +34,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         retired: workers that will not start again, and for which it answers.
         shipping: how the shipper stands.
         log_level: from which messages are logged.
+        log_format: and how.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     retired: tuple[int, ...]
     shipping: ShippingReport | None
     log_level: int
+    log_format: LogFormat
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -63,6 +66,10 @@ class Look(msgspec.Struct, frozen=True):
     """Asks how all stands."""
 
 
+class Measure(msgspec.Struct, frozen=True):
+    """Asks for the page of metrics."""
+
+
 class View(msgspec.Struct, frozen=True):
     """How all stands at one worker."""
 
@@ -74,14 +81,14 @@ class Ask(msgspec.Struct, frozen=True):
     """A question, and a number for its answer."""
 
     number: int
-    question: Change | Drain | Look
+    question: Change | Drain | Look | Measure
 
 
 class Told(msgspec.Struct, frozen=True):
     """The answer to the question of that number, or in `failure` why there is none."""
 
     number: int
-    answer: View | bool | None = None
+    answer: View | bytes | bool | None = None
     failure: str = ""
 
 

@@ -19,6 +19,7 @@ from neocloud.gateway.channel import (
     Drain,
     Leaving,
     Look,
+    Measure,
     Message,
     NotStarted,
     Order,
@@ -65,7 +66,7 @@ class Hand:
         self._process = process
         self._on_answered = on_answered
         self._numbers = itertools.count()
-        self._asked: dict[int, asyncio.Future[View | bool | None]] = {}
+        self._asked: dict[int, asyncio.Future[View | bytes | bool | None]] = {}
         self._hearing = asyncio.create_task(self._hear())
 
     @classmethod
@@ -110,7 +111,7 @@ class Hand:
             with contextlib.suppress(ConnectionError, RuntimeError):
                 stdin.write(packed(message))
 
-    async def ask(self, question: Change | Drain | Look) -> View | bool | None:
+    async def ask(self, question: Change | Drain | Look | Measure) -> View | bytes | bool | None:
         """Ask something.
 
         Raises:
@@ -118,7 +119,9 @@ class Hand:
             WorkerError: it is gone, or does not answer.
         """
         number = next(self._numbers)
-        answer: asyncio.Future[View | bool | None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[View | bytes | bool | None] = (
+            asyncio.get_running_loop().create_future()
+        )
         self._asked[number] = answer
         self.tell(Ask(number, question))
         try:

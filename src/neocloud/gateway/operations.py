@@ -146,6 +146,10 @@ class Operations(Protocol):
         """Tenants with limits, and what remains."""
         ...
 
+    async def metrics(self) -> dict[str, bytes]:
+        """The metrics' page of each worker, by its number."""
+        ...
+
     async def reload(self) -> Reloaded:
         """Let hold what the files say now.
 

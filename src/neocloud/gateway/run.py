@@ -66,6 +66,9 @@ class _Alone:
     async def tenants(self) -> tuple[TenantNow, ...]:
         return self._service.tenants()
 
+    async def metrics(self) -> dict[str, bytes]:
+        return {"0": self._service.metrics()}
+
     async def reload(self) -> Reloaded:
         return await self._reloading.reload()
 

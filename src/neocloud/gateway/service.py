@@ -21,6 +21,7 @@ from neocloud.gateway.gateway import Gateway
 from neocloud.gateway.ids import RequestIds
 from neocloud.gateway.meter import Meter
 from neocloud.gateway.operations import ReplicaNow, TenantNow, replica_now
+from neocloud.gateway.page import metrics_page
 from neocloud.gateway.post import Post
 from neocloud.gateway.refit import besides, fleet_of
 from neocloud.gateway.settings import Settings
@@ -196,6 +197,10 @@ class Service:
             TenantNow(tenant=name, limit=limit, remaining=quotas.remaining(name, now_s))
             for name, limit in self.gateway.rules.limits.items()
         )
+
+    def metrics(self) -> bytes:
+        """The page of metrics."""
+        return metrics_page(self.gateway)
 
     def take_answered(self) -> dict[str, int]:
         """Requests that replicas took, for the worker that writes what they hold."""

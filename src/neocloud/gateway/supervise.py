@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 
 from neocloud.engines import Endpoint
-from neocloud.gateway.channel import Answered, Change, Drain, Look, Order, Shipping, View
+from neocloud.gateway.channel import Answered, Change, Drain, Look, Measure, Order, Shipping, View
 from neocloud.gateway.door import address_of, bound, operated
 from neocloud.gateway.engine_room import EngineRoom
 from neocloud.gateway.hand import Hand, WorkerError
+from neocloud.gateway.logs import format_in_use
 from neocloud.gateway.operations import Reloaded, ReplicaNow, TenantNow, together
 from neocloud.gateway.post import Post, earlier_workers, gateway_id
 from neocloud.gateway.reload import Reloading
@@ -137,6 +138,17 @@ class Supervisor:
         views = await self._views()
         return views[0].tenants if views else ()
 
+    async def metrics(self) -> dict[str, bytes]:
+        """See `Operations`."""
+        hands = self._hands()
+        asked = (hand.ask(Measure()) for hand in hands)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return {
+            str(hand.order.post.number): answer
+            for hand, answer in zip(hands, answers, strict=True)
+            if isinstance(answer, bytes)
+        }
+
     async def reload(self) -> Reloaded:
         """See `Operations`."""
         assert self.reloading is not None, "nothing is reloaded before all is up"
@@ -174,6 +186,7 @@ class Supervisor:
             retired=retired,
             shipping=self._shipping,
             log_level=logging.getLogger().getEffectiveLevel(),
+            log_format=format_in_use(),
         )
         hand = await Hand.start(order, self._sockets[seat], self._pass_on)
         self._seats[seat] = hand

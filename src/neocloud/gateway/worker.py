@@ -27,6 +27,7 @@ from neocloud.gateway.channel import (
     Change,
     Drain,
     Leaving,
+    Measure,
     Message,
     NotStarted,
     Order,
@@ -38,6 +39,7 @@ from neocloud.gateway.channel import (
     packed,
     unpacked,
 )
+from neocloud.gateway.logs import configure
 from neocloud.gateway.service import Service
 from neocloud.gateway.settings import SettingsError
 from neocloud.ledger import Ledger, LedgerError
@@ -139,12 +141,14 @@ class Worker:
 
     async def _answer(self, service: Service, ask: Ask) -> None:
         question = ask.question
-        answer: View | bool | None = None
+        answer: View | bytes | bool | None = None
         try:
             if isinstance(question, Change):
                 await service.change(question.settings, question.endpoints)
             elif isinstance(question, Drain):
                 answer = service.drain_replica(question.replica, drained=question.drained)
+            elif isinstance(question, Measure):
+                answer = service.metrics()
             else:
                 answer = View(service.replicas(), service.tenants())
         except (SettingsError, LedgerError, BankError) as error:
@@ -217,7 +221,7 @@ def main() -> int:
     order = read_message()
     if not isinstance(order, Order):
         return 1  # the parent is gone already
-    logging.basicConfig(level=order.log_level, format="%(levelname)s %(message)s")
+    configure(order.log_level, order.log_format)
     bound = socket.socket(fileno=int(sys.argv[1]))
     status: int = uvloop.run(_run(order, bound, out))
     return status

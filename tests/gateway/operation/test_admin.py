@@ -49,6 +49,12 @@ def test_an_operator_drains_a_replica_and_lets_it_come_again(
         house.reload()  # what the operator has drained stays drained
         assert [r["state"] for r in house.order("replicas").json()] == ["ready", "drained"]
         assert house.order("replicas/nowhere%2F0/drain", method="POST").status == 404
+        page = house.order("metrics")
+        assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
+        lines = page.body.decode().splitlines()
+        opened = [line for line in lines if line.startswith("neocloud_num_requests_running{")]
+        assert opened == [f'neocloud_num_requests_running{{worker="{n}"}} 0' for n in range(int(workers))]
+        assert sum(line.startswith("# TYPE neocloud_num_requests_running ") for line in lines) == 1
 
 
 def test_what_is_in_flight_shows_and_ends_where_it_is_drained(tmp_path: Path):
