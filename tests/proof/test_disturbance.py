@@ -53,7 +53,8 @@ def test_the_report_names_efficiency_and_the_size_of_a_slowdown(disturbed):
     for c in found.models:
         assert c.capacity_change == pytest.approx(1.0 / SLOWDOWN - 1.0, abs=POINTS), c.findings
         assert c.findings[0].startswith("efficiency: steps took")
-        adds = {step.cause: step.adds for step in c.bridge}
+        assert c.bridge is not None
+        adds = {step.cause: step.adds for step in c.bridge.steps}
         assert adds["efficiency"] > 0.0
 
 

@@ -1,12 +1,8 @@
 """Rating, specimen invoices, cost by tier, and the report of planned against metered."""
 
-from neocloud.books.comparison import BridgeStep, Comparison, Report, Side
-from neocloud.books.cost import UnknownPlaceError, cost_by_place, cost_of_row, rates_by_place
-from neocloud.books.gather import gather, objective_rule
+from neocloud.books.gather import Metered, gather, objective_rule
 from neocloud.books.invoice import Invoice, Line, UnknownTenantError, make_invoice
 from neocloud.books.invoice_text import invoice_text
-from neocloud.books.metered import Metered
-from neocloud.books.picture import MissingMatplotlibError, draw_report
 from neocloud.books.prices import BILLED, PriceList, TokenKind, price_list
 from neocloud.books.rating import (
     RatedEvent,
@@ -16,13 +12,26 @@ from neocloud.books.rating import (
     rate_event,
     rate_usage,
 )
-from neocloud.books.report import NothingMeteredError, make_report
-from neocloud.books.report_text import report_text
-from neocloud.books.step_factor import Replayed, replay_metered
+from neocloud.books.side_by_side.picture import MissingMatplotlibError, draw_report
+from neocloud.books.side_by_side.rates import (
+    UnknownPlaceError,
+    cost_by_place,
+    cost_of_row,
+    rates_by_place,
+)
+from neocloud.books.side_by_side.records import Bridge, BridgeStep, Comparison, Report, Side
+from neocloud.books.side_by_side.report import (
+    NothingMeteredError,
+    NothingSimulatedError,
+    make_report,
+)
+from neocloud.books.side_by_side.step_factor import Replayed, replay_metered
+from neocloud.books.side_by_side.text import report_text
 from neocloud.books.usage import UsageLine, UsageSummary, summarise_usage
 
 __all__ = [
     "BILLED",
+    "Bridge",
     "BridgeStep",
     "Comparison",
     "Invoice",
@@ -30,6 +39,7 @@ __all__ = [
     "Metered",
     "MissingMatplotlibError",
     "NothingMeteredError",
+    "NothingSimulatedError",
     "PriceList",
     "RatedEvent",
     "RatedUsage",

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neocloud.books.metered import Metered
+import msgspec
+
+from neocloud.activity import Row
 from neocloud.catalog import Catalog
 from neocloud.ledger import Reader, Status, UsageEvent, metered_activity, shared_energy
 from neocloud.spec import Cloud
 from neocloud.units import Period
+
+
+class Metered(msgspec.Struct, frozen=True, kw_only=True):
+    """Hourly activity of a period and the events behind it."""
+
+    period: Period
+    rows: tuple[Row, ...]
+    events: tuple[UsageEvent, ...]
+    energy_modelled: bool
 
 
 def round_trip_of(cloud: Cloud, catalog: Catalog) -> Callable[[UsageEvent], float | None]:

@@ -1,22 +1,22 @@
-"""The report's records: planned against metered."""
+"""The report's records: planned, simulated and metered side by side, and the tiers."""
 
 from __future__ import annotations
 
 import msgspec
 
+from neocloud.books.tiers import TierReport
 from neocloud.planner import CostByTier
 
-SCHEMA = "neocloud.report/1"
+SCHEMA = "neocloud.report/2"
 
 CAUSES = {
-    "place": "accelerators stood at other sites or pools than planned",
-    "energy": "an accelerator drew another power than planned",
-    "lengths": "requests were of other lengths than planned",
+    "price": "a kilowatt-hour, an accelerator-hour or a gigabyte came to another price",
+    "mix": "requests were of other lengths, or served at other sites and pools",
+    "utilisation": "the accelerators served another share of what they could",
     "efficiency": "steps took another time than the performance model says",
-    "load": "the accelerators served another share of what they could",
-    "network": "a token moved another traffic than planned",
+    "power": "an accelerator drew another power than planned",
 }
-"""Why the cost of a token differs, in the order in which the bridge goes."""
+"""Why the cost of a token differs; no order is meant."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,15 +50,39 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BridgeStep(msgspec.Struct, frozen=True, kw_only=True):
-    """What one cause adds to the cost of a million tokens; `reaches` is the sum so far."""
+    """What one cause adds to the cost of a million tokens.
+
+    Attributes:
+        cause: one of `CAUSES`.
+        adds: in the cloud's currency.
+        adds_pico: the same in whole 1e-12 of it.
+    """
 
     cause: str
     adds: float
-    reaches: float
+    adds_pico: int
+
+
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """From one cost of a million tokens to another: `end_pico` is `start_pico` and all steps.
+
+    Attributes:
+        start: planned or simulated.
+        end: simulated or metered.
+        start_pico: in whole 1e-12 of the currency.
+        end_pico: see start_pico.
+        steps: each cause's part; no order of the causes changes it.
+    """
+
+    start: str
+    end: str
+    start_pico: int
+    end_pico: int
+    steps: tuple[BridgeStep, ...]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One model: planned, expected at the metered load, metered.
+    """One model: planned, simulated, expected at the metered load, metered.
 
     `expected` replays the metered requests at the plan's step times: what separates it from
     `planned` is load and lengths, what separates `metered` from it is the engine and the gateway.
@@ -66,35 +90,41 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model: model key.
         planned: the plan, mean of its day.
+        simulated: activity that was simulated; None where none was given.
         expected: latencies and busy share of the metered requests at the plan's step times.
         metered: the ledger.
         network_ms: mean round trip of the metered requests by the catalog; in no latency above.
         step_time_factor: metered step time over modelled; None where too little was metered.
         capacity_change: tokens of an accelerator at equal batch against plan: 1 / factor - 1.
         cost_at_planned_load: cost of a million tokens had the load been as planned.
-        bridge: from planned to metered cost, cause by cause.
+        bridge: from planned to metered cost; None where one of them is not known.
+        simulated_bridges: from planned to simulated and from simulated to metered cost.
         findings: in words, the weightiest first.
     """
 
     model: str
     planned: Side
+    simulated: Side | None
     expected: Side
     metered: Side
     network_ms: float
     step_time_factor: float | None
     capacity_change: float | None
     cost_at_planned_load: float | None
-    bridge: tuple[BridgeStep, ...]
+    bridge: Bridge | None
+    simulated_bridges: tuple[Bridge, ...]
     findings: tuple[str, ...]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Planned against metered over a period.
+    """A period: what each tier cost and earned, and planned against metered.
 
     Attributes:
         emulated: True where emulated engines answered: speed and energy are a model's.
         energy_modelled: True where energy was not read from a meter.
         percentile: of the latencies, by model.
+        tiers: cost and margin by tier.
+        models: planned, simulated and metered side by side.
     """
 
     schema: str = SCHEMA
@@ -107,4 +137,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     requests_by_status: dict[str, int]
     percentile: dict[str, float]
+    tiers: TierReport
     models: tuple[Comparison, ...]

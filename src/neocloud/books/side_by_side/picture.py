@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from neocloud.books.comparison import Comparison, Report
+from neocloud.books.side_by_side.records import Comparison, Report
 
 _COLOURS = {"power": "#d9a441", "capital": "#33658a", "operations": "#86bbd8", "network": "#7d8491"}
 _SIDES = {"planned": "#33658a", "expected": "#86bbd8", "metered": "#f26419"}
@@ -66,29 +66,33 @@ def _tiers(axes: Any, c: Comparison, report: Report) -> None:
 
 
 def _bridge(axes: Any, c: Comparison, report: Report) -> None:
-    if not c.bridge or c.planned.cost_per_mtok is None:
+    """Planned, each cause, metered; the order of the causes means nothing."""
+    if c.bridge is None:
         axes.set_axis_off()
         return
-    start = c.planned.cost_per_mtok.total
-    levels = [start, *(step.reaches for step in c.bridge)]
+    start = c.bridge.start_pico / 1e12
+    levels = [start]
+    for step in c.bridge.steps:
+        levels.append(levels[-1] + step.adds)
     logarithmic = max(levels) > _LOG_FROM * min(levels) > 0.0
-    floor = min(levels) / 2.0 if logarithmic else 0.0
+    floor = min(levels) / 2.0 if logarithmic else min(0.0, *levels)
     # As many decimals as give the planned cost three digits.
     decimals = max(0, 2 - math.floor(math.log10(start))) if start > 0.0 else 2
     _level(axes, 0, start, floor, _SIDES["planned"], f"{start:.{decimals}f}")
-    for x, (step, before) in enumerate(zip(c.bridge, levels[:-1], strict=True), start=1):
+    pairs = zip(c.bridge.steps, levels[:-1], levels[1:], strict=True)
+    for x, (step, before, reached) in enumerate(pairs, start=1):
         colour = "#b23a48" if step.adds > 0 else "#588157"
-        _level(axes, x, step.reaches, before, colour, _signed(step.adds, decimals))
+        _level(axes, x, reached, before, colour, _signed(step.adds, decimals))
         axes.plot([x - 0.7, x + 0.3], [before, before], color="#7d8491", linewidth=0.8)
     _level(axes, len(levels), levels[-1], floor, _SIDES["metered"], f"{levels[-1]:.{decimals}f}")
-    labels = ["planned", *(step.cause for step in c.bridge), "metered"]
+    labels = ["planned", *(step.cause for step in c.bridge.steps), "metered"]
     axes.set_xticks(range(len(labels)), labels, fontsize=9)
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.set_ylim(floor, max(levels) * (max(levels) / floor) ** 0.08)
     else:
-        axes.set_ylim(0.0, max(levels) * 1.1)
+        axes.set_ylim(floor * 1.1, max(levels) * 1.1)
     factor = c.step_time_factor
     known = "not known" if factor is None else f"{factor:.3f} times the model's"
     scale = " (log)" if logarithmic else ""

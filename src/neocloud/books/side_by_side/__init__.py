@@ -1,0 +1,1 @@
+"""Planned, simulated and metered cost of tokens side by side, and why they differ."""
