@@ -12,7 +12,7 @@ from neocloud.cli.failure import Failure
 from neocloud.cli.managing import management
 from neocloud.cli.serving import Asked, Serving
 from neocloud.engines import EngineStartError
-from neocloud.gateway import SettingsError, Up, WorkerError, run
+from neocloud.gateway import LogFormat, SettingsError, Up, WorkerError, configure, run
 from neocloud.ledger import LedgerError
 from neocloud.quotas import BankError, TenantLimit
 
@@ -54,7 +54,11 @@ _COUNT = click.IntRange(min=1)
 @click.option("--tls-certificate", type=_FILE, help="Certificate chain, PEM; the file's own.")
 @click.option("--tls-key", type=_FILE, help="Key of the certificate, PEM; the file's own.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds for answers to end.")
-@click.option("--verbose", is_flag=True, help="Log what happens.")
+@click.option("--verbose", is_flag=True, help="Log what happens, and a line for each request.")
+@click.option(
+    "--log-format", type=click.Choice(("text", "json")), default="text", show_default=True,
+    help="Lines for people, or an object a line for programs.",
+)  # fmt: skip
 def command(
     cloud_file: Path | None,
     plan_path: Path | None,
@@ -73,6 +77,7 @@ def command(
     tls_key: Path | None,
     grace: float,
     verbose: bool,
+    log_format: LogFormat,
 ) -> None:
     """Run the gateway of CLOUD_FILE's plan, or before any OpenAI-compatible server.
 
@@ -83,9 +88,7 @@ def command(
     the environment variable NEOCLOUD_KEY holds one. NEOCLOUD_UPSTREAM_KEY is the key that the
     upstreams ask for, NEOCLOUD_ADMIN_TOKEN the token that the admin API asks for.
     """
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
-    )
+    configure(logging.INFO if verbose else logging.WARNING, log_format)
     _run(
         Asked(
             cloud_file=cloud_file,

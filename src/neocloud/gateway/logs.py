@@ -134,6 +134,12 @@ def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
+def format_in_use() -> LogFormat:
+    """How this process logs, for those that it starts."""
+    handlers = logging.getLogger().handlers
+    return "json" if any(isinstance(h.formatter, JsonFormatter) for h in handlers) else "text"
+
+
 class BackgroundHandler(logging.Handler):
     """Hands records to a thread that writes them."""
 
