@@ -1,15 +1,18 @@
-"""`neocloud report`: what was planned beside what was metered."""
+"""`neocloud report`: cost and margin by tier, and what was planned beside what was metered."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import msgspec
 
+from neocloud.activity import MissingPyarrowError, Row, read_parquet
 from neocloud.books import (
     MissingMatplotlibError,
     NothingMeteredError,
+    NothingSimulatedError,
     Report,
     UnknownPlaceError,
     draw_report,
@@ -17,6 +20,9 @@ from neocloud.books import (
     make_report,
     report_text,
 )
+from neocloud.books.board import write_page
+from neocloud.books.tiers import BY_DEFAULT, DIMENSIONS, UnknownPoolError, groups_csv
+from neocloud.catalog import nearest
 from neocloud.cli.cloud_file import open_cloud, open_plan, plan_beside
 from neocloud.cli.failure import Failure
 from neocloud.cli.ledger_file import ledger_failures, ledger_of, period_or_all
@@ -34,50 +40,111 @@ _PICTURES = (".png", ".svg")
     help="The plan that was running; plan.json beside the file unless given.",
 )
 @click.option(
-    "--period", help="What to compare, UTC: 2026-10, 2026-10-05 or START/END; all unless given."
+    "--period", help="What to report, UTC: 2026-10, 2026-10-05 or START/END; all unless given."
+)
+@click.option(
+    "--by",
+    "by_text",
+    default=",".join(BY_DEFAULT),
+    show_default=True,
+    help=f"What costs are told apart by, in this order: any of {', '.join(DIMENSIONS)}.",
+)
+@click.option(
+    "--activity",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Parquet with activity of source `simulated`, set beside plan and ledger. Needs the extra "
+    "`parquet`.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print costs and earnings by --by as CSV.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it as one page with charts, too: a file that needs no other and no network.",
+)
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Draw it, too: a file that ends in .png or .svg. Needs the extra `plot`.",
+    help="Draw planned against metered, too: a file that ends in .png or .svg. Needs the extra "
+    "`plot`.",
 )
 def command(
     cloud_file: Path,
     plan_path: Path | None,
     period: str | None,
+    by_text: str,
+    activity: Path | None,
     as_json: bool,
+    as_csv: bool,
+    html: Path | None,
     picture: Path | None,
 ) -> None:
-    """Compare CLOUD_FILE's plan with what its ledger holds, and say why they differ.
+    """Show what a period of CLOUD_FILE cost and earned, and why it differs from the plan.
 
-    The metered requests are replayed at the plan's step times: so a slow engine is told from heavy
-    traffic.
+    Cost and margin are told tier by tier: power, accelerator-hours, tokens. The plan is compared
+    with what the ledger holds; the metered requests are replayed at the plan's step times: so a
+    slow engine is told from heavy traffic.
     """
     if picture is not None and picture.suffix not in _PICTURES:
         raise Failure(f"--picture {picture}: write a name that ends in {' or '.join(_PICTURES)}.")
+    if as_json and as_csv:
+        raise Failure("--json and --csv: give one of them.")
+    by = _read_by(by_text)
     cloud, catalog = open_cloud(cloud_file)
     plan = open_plan(plan_beside(cloud_file, plan_path), cloud)
+    simulated = None if activity is None else _simulated(activity)
     with ledger_failures():
         reader = Reader(ledger_of(cloud, cloud_file))
         metered = gather(reader, cloud, catalog, period_or_all(period, reader))
     try:
-        report = make_report(cloud, catalog, plan, metered)
-    except (NothingMeteredError, UnknownPlaceError) as error:
+        report = make_report(cloud, catalog, plan, metered, simulated, by)
+    except NothingSimulatedError as error:
+        raise Failure(f"{activity}: {error}.") from None
+    except (NothingMeteredError, UnknownPlaceError, UnknownPoolError) as error:
         raise Failure(f"{reader.name}: {error}.") from None
+    if html is not None:
+        _written(write_page, report, html)
     if picture is not None:
-        _draw(report, picture)
+        _written(draw_report, report, picture)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
         return
+    if as_csv:
+        click.echo(groups_csv(report.tiers), nl=False)
+        return
     click.echo(report_text(report), nl=False)
+    if html is not None:
+        click.echo(f"Page: {html}")
     if picture is not None:
         click.echo(f"Picture: {picture}")
 
 
-def _draw(report: Report, path: Path) -> None:
+def _read_by(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in DIMENSIONS:
+            near = nearest(name, DIMENSIONS)
+            hint = f"Nearest: {', '.join(near)}. " if near else ""
+            raise Failure(f"--by {text}: no {name!r}. {hint}All: {', '.join(DIMENSIONS)}.")
+    if len(set(names)) < len(names):
+        raise Failure(f"--by {text}: name each once.")
+    return names
+
+
+def _simulated(path: Path) -> tuple[Row, ...]:
     try:
-        draw_report(report, path)
+        return read_parquet(path)
+    except MissingPyarrowError as error:
+        raise Failure(f"{error}.") from None
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror or error}.") from None
+    except (ValueError, msgspec.ValidationError) as error:
+        raise Failure(f"{path} is no activity: {error}.") from None
+
+
+def _written(write: Callable[[Report, Path], None], report: Report, path: Path) -> None:
+    try:
+        write(report, path)
     except MissingMatplotlibError as error:
         raise Failure(f"{error}.") from None
     except OSError as error:

@@ -5,6 +5,7 @@ from neocloud.books.tiers.cells import Cell, Served
 from neocloud.books.tiers.groups import BY_DEFAULT, DIMENSIONS
 from neocloud.books.tiers.records import TierReport
 from neocloud.books.tiers.statement import make_tiers
+from neocloud.books.tiers.table import groups_csv
 from neocloud.books.tiers.tokens import billed
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "TierReport",
     "UnknownPoolError",
     "billed",
+    "groups_csv",
     "make_tiers",
 ]

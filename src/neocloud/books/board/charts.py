@@ -1,0 +1,187 @@
+"""Bars as SVG within a page: lengths are in the page's pixels, colours are classes of its style."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from html import escape
+
+import msgspec
+
+_HEIGHT = 230.0
+_TOP = 26.0
+_LEFT = 66.0
+_STEP = 78.0
+_BAR = 46.0
+_BELOW = 46.0
+_LINE = 12
+"""Characters of a label's line."""
+_LOG_FROM = 5.0
+"""Highest over lowest level beyond which small steps need a logarithmic axis."""
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """A bar from one level to another.
+
+    Attributes:
+        label: below it.
+        since: level where it begins.
+        to: level where it ends.
+        colour: class of the page's style.
+        text: above it.
+    """
+
+    label: str
+    since: float
+    to: float
+    colour: str
+    text: str
+
+
+def stepped(start: Bar, steps: Sequence[Bar], end: Bar, title: str) -> str:
+    """A waterfall: a whole bar, steps up and down, a whole bar; logarithmic where it must be."""
+    levels = [start.to, *(step.to for step in steps), end.to]
+    floor = 0.0
+    if min(levels) > 0.0 and max(levels) > _LOG_FROM * min(levels):
+        floor = min(levels) / 2.0
+    whole = [msgspec.structs.replace(bar, since=floor) for bar in (start, end)]
+    return bars([whole[0], *steps, whole[1]], title, logarithmic=floor > 0.0)
+
+
+def bars(drawn: Sequence[Bar], title: str, *, logarithmic: bool = False) -> str:
+    """Bars side by side on one axis.
+
+    Args:
+        drawn: from left to right.
+        title: what the picture shows, for those who do not see it.
+        logarithmic: every level must then be above 0.
+    """
+    ends = [level for bar in drawn for level in (bar.since, bar.to)]
+    low, high = min(ends), max(ends)
+    if not logarithmic:
+        low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        high = low + 1.0
+    at = _scale(low, high, logarithmic)
+    width = _LEFT + _STEP * len(drawn) + 8.0
+    height = _TOP + _HEIGHT + _BELOW
+    parts = [*_axis(low, high, at, width, logarithmic)]
+    for number, bar in enumerate(drawn):
+        x = _LEFT + _STEP * number + (_STEP - _BAR) / 2.0
+        parts += _bar(bar, x, at)
+        if number + 1 < len(drawn) and bar.to in (drawn[number + 1].since, drawn[number + 1].to):
+            y = at(bar.to)
+            parts.append(
+                f'<line class="thread" x1="{x + _BAR:.1f}" x2="{x + _STEP:.1f}" y1="{y:.1f}" '
+                f'y2="{y:.1f}"/>'
+            )
+    return _picture(width, height, title, parts)
+
+
+def stacks(
+    rows: Sequence[tuple[str, Sequence[tuple[str, str, float]]]], title: str, whole: float = 0.0
+) -> str:
+    """Horizontal bars of parts, each row as long as its share of the longest.
+
+    Args:
+        rows: name, and parts as (name, class, size); sizes not negative.
+        title: what the picture shows.
+        whole: what fills the picture's width, where rows are less.
+    """
+    most = max(whole, *(sum(size for _, _, size in parts) for _, parts in rows), 0.0) or 1.0
+    left, width, step = 190.0, 720.0, 30.0
+    drawn = []
+    for number, (name, parts) in enumerate(rows):
+        y = 6.0 + step * number
+        drawn.append(
+            f'<text class="name" x="{left - 8:.1f}" y="{y + 15:.1f}">{escape(name)}</text>'
+        )
+        x = left
+        for label, colour, size in parts:
+            length = (width - left - 70.0) * size / most
+            if length <= 0.0:
+                continue
+            drawn.append(
+                f'<rect class="{colour}" x="{x:.1f}" y="{y:.1f}" width="{length:.2f}" '
+                f'height="20"><title>{escape(label)}</title></rect>'
+            )
+            x += length
+        drawn.append(
+            f'<text class="told" x="{x + 6:.1f}" y="{y + 15:.1f}">{escape(_told(parts))}</text>'
+        )
+    return _picture(width, 12.0 + step * len(rows), title, drawn)
+
+
+def _told(parts: Sequence[tuple[str, str, float]]) -> str:
+    """What stands behind a row: the label of its only part, or nothing."""
+    return parts[0][0] if len(parts) == 1 else ""
+
+
+def _scale(low: float, high: float, logarithmic: bool) -> Callable[[float], float]:
+    if logarithmic:
+        low, high = math.log(low), math.log(high)
+
+    def at(level: float) -> float:
+        value = math.log(level) if logarithmic else level
+        return _TOP + _HEIGHT * (1.0 - (value - low) / (high - low))
+
+    return at
+
+
+def ticks(low: float, high: float, logarithmic: bool) -> list[float]:
+    """Round numbers within an axis, some four of them; powers of ten where it is logarithmic."""
+    if logarithmic:
+        first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
+        return [10.0**exponent for exponent in range(first, last + 1)]
+    raw = (high - low) / 4.0
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(size * m for m in (1.0, 2.0, 5.0, 10.0) if size * m >= raw)
+    return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _axis(
+    low: float, high: float, at: Callable[[float], float], width: float, logarithmic: bool
+) -> list[str]:
+    found = []
+    for tick in ticks(low, high, logarithmic):
+        y = at(tick)
+        found.append(
+            f'<line class="grid" x1="{_LEFT:.1f}" x2="{width:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="tick" x="{_LEFT - 6:.1f}" y="{y + 4:.1f}">{tick:.6g}</text>'
+        )
+    return found
+
+
+def _bar(bar: Bar, x: float, at: Callable[[float], float]) -> list[str]:
+    top, bottom = sorted((at(bar.since), at(bar.to)))
+    middle = x + _BAR / 2.0
+    lines = "".join(
+        f'<tspan x="{middle:.1f}" dy="{0 if n == 0 else 13}">{escape(line)}</tspan>'
+        for n, line in enumerate(_broken(bar.label))
+    )
+    size = f'y="{top:.2f}" width="{_BAR:.1f}" height="{max(bottom - top, 1.0):.2f}"'
+    return [
+        f'<rect class="{bar.colour}" x="{x:.1f}" {size}/>',
+        f'<text class="value" x="{middle:.1f}" y="{top - 5:.1f}">{escape(bar.text)}</text>',
+        f'<text class="label" x="{middle:.1f}" y="{_TOP + _HEIGHT + 16:.1f}">{lines}</text>',
+    ]
+
+
+def _broken(label: str) -> list[str]:
+    """A label in up to three lines, broken at spaces and hyphens."""
+    lines = [""]
+    for word in label.replace("-", "- ").split():
+        glue = "" if not lines[-1] or lines[-1].endswith("-") else " "
+        if lines[-1] and len(lines[-1]) + len(glue) + len(word) > _LINE:
+            lines.append(word)
+        else:
+            lines[-1] += glue + word
+    return lines[:3]
+
+
+def _picture(width: float, height: float, title: str, parts: Sequence[str]) -> str:
+    inside = "\n".join(parts)
+    return (
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" '
+        f'aria-label="{escape(title)}">\n{inside}\n</svg>'
+    )
