@@ -6,6 +6,8 @@ import httptools
 
 from neocloud.wire.records import Limits
 
+_VERSIONS = frozenset({"1.0", "1.1"})
+
 
 def wrong_head(
     url: bytes,
@@ -25,6 +27,8 @@ def wrong_head(
         waiting_bytes: of bodies that wait in the same connection.
         limits: what the server allows.
     """
+    if version not in _VERSIONS:  # the parser takes 0.9 and 2.0 too
+        return 505, "only HTTP/1.1 and HTTP/1.0 are spoken here"
     if count > limits.max_headers:
         return 431, "too many header fields"
     size = len(url) + sum(map(len, headers)) + sum(map(len, headers.values()))
