@@ -1,4 +1,8 @@
-"""Bars as SVG within a page: lengths are in the page's pixels, colours are classes of its style."""
+"""Bars as SVG within a page, in its pixels.
+
+Each mark carries its own colour and anchor, so that it looks the same where a page's style does not
+reach into its pictures, as in some mail and PDF programs; the style turns text for a dark ground.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,16 @@ _LOG_FROM = 5.0
 """Highest over lowest level beyond which small steps need a logarithmic axis."""
 
 
+COLOURS = {
+    "power": "#d9a441", "accelerator_hour": "#33658a", "token": "#7d8491", "capital": "#33658a",
+    "operations": "#86bbd8", "network": "#7d8491", "earned": "#588157", "lost": "#b23a48",
+    "more": "#b23a48", "less": "#588157", "level": "#33658a", "inference": "#33658a",
+    "training": "#8250b8", "other": "#86bbd8", "spare": "#e0b25c", "idle": "#aab2bb",
+}  # fmt: skip
+"""What things are drawn in, by name."""
+_INK, _SOFT = "#1c2126", "#7d8791"
+
+
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
     """A bar from one level to another.
 
@@ -27,7 +41,7 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
         label: below it.
         since: level where it begins.
         to: level where it ends.
-        colour: class of the page's style.
+        colour: a name of `COLOURS`.
         text: above it.
     """
 
@@ -71,10 +85,8 @@ def bars(drawn: Sequence[Bar], title: str, *, logarithmic: bool = False) -> str:
         parts += _bar(bar, x, at)
         if number + 1 < len(drawn) and bar.to in (drawn[number + 1].since, drawn[number + 1].to):
             y = at(bar.to)
-            parts.append(
-                f'<line class="thread" x1="{x + _BAR:.1f}" x2="{x + _STEP:.1f}" y1="{y:.1f}" '
-                f'y2="{y:.1f}"/>'
-            )
+            ends = f'x1="{x + _BAR:.1f}" x2="{x + _STEP:.1f}" y1="{y:.1f}" y2="{y:.1f}"'
+            parts.append(f'<line stroke="{_SOFT}" stroke-dasharray="2 2" {ends}/>')
     return _picture(width, height, title, parts)
 
 
@@ -84,7 +96,7 @@ def stacks(
     """Horizontal bars of parts, each row as long as its share of the longest.
 
     Args:
-        rows: name, and parts as (name, class, size); sizes not negative.
+        rows: name, and parts as (name, colour, size); sizes not negative.
         title: what the picture shows.
         whole: what fills the picture's width, where rows are less.
     """
@@ -93,22 +105,18 @@ def stacks(
     drawn = []
     for number, (name, parts) in enumerate(rows):
         y = 6.0 + step * number
-        drawn.append(
-            f'<text class="name" x="{left - 8:.1f}" y="{y + 15:.1f}">{escape(name)}</text>'
-        )
+        drawn.append(_text(name, left - 8.0, y + 15.0, "end"))
         x = left
         for label, colour, size in parts:
             length = (width - left - 70.0) * size / most
             if length <= 0.0:
                 continue
             drawn.append(
-                f'<rect class="{colour}" x="{x:.1f}" y="{y:.1f}" width="{length:.2f}" '
+                f'<rect fill="{COLOURS[colour]}" x="{x:.1f}" y="{y:.1f}" width="{length:.2f}" '
                 f'height="20"><title>{escape(label)}</title></rect>'
             )
             x += length
-        drawn.append(
-            f'<text class="told" x="{x + 6:.1f}" y="{y + 15:.1f}">{escape(_told(parts))}</text>'
-        )
+        drawn.append(_text(_told(parts), x + 6.0, y + 15.0, "start"))
     return _picture(width, 12.0 + step * len(rows), title, drawn)
 
 
@@ -145,26 +153,40 @@ def _axis(
     found = []
     for tick in ticks(low, high, logarithmic):
         y = at(tick)
-        found.append(
-            f'<line class="grid" x1="{_LEFT:.1f}" x2="{width:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text class="tick" x="{_LEFT - 6:.1f}" y="{y + 4:.1f}">{tick:.6g}</text>'
-        )
+        ends = f'x1="{_LEFT:.1f}" x2="{width:.1f}" y1="{y:.1f}" y2="{y:.1f}"'
+        found.append(f'<line stroke="{_SOFT}" stroke-opacity="0.35" {ends}/>')
+        found.append(_text(f"{tick:.6g}", _LEFT - 6.0, y + 4.0, "end"))
     return found
 
 
 def _bar(bar: Bar, x: float, at: Callable[[float], float]) -> list[str]:
     top, bottom = sorted((at(bar.since), at(bar.to)))
     middle = x + _BAR / 2.0
-    lines = "".join(
-        f'<tspan x="{middle:.1f}" dy="{0 if n == 0 else 13}">{escape(line)}</tspan>'
-        for n, line in enumerate(_broken(bar.label))
-    )
     size = f'y="{top:.2f}" width="{_BAR:.1f}" height="{max(bottom - top, 1.0):.2f}"'
     return [
-        f'<rect class="{bar.colour}" x="{x:.1f}" {size}/>',
-        f'<text class="value" x="{middle:.1f}" y="{top - 5:.1f}">{escape(bar.text)}</text>',
-        f'<text class="label" x="{middle:.1f}" y="{_TOP + _HEIGHT + 16:.1f}">{lines}</text>',
+        f'<rect fill="{COLOURS[bar.colour]}" x="{x:.1f}" {size}/>',
+        _text(bar.text, middle, top - 5.0, "middle"),
+        *(
+            _text(line, middle, _TOP + _HEIGHT + 16.0 + 13.0 * number, "middle")
+            for number, line in enumerate(_broken(bar.label))
+        ),
     ]
+
+
+def _text(text: str, x: float, y: float, anchor: str) -> str:
+    return (
+        f'<text fill="{_INK}" font-size="11" text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}">'
+        f"{escape(text)}</text>"
+    )
+
+
+def key(entries: Sequence[tuple[str, str]]) -> str:
+    """Names and the colours that stand for them, in a line."""
+    return "".join(
+        '<svg class="key" viewBox="0 0 8 8" width="11" height="11">'
+        f'<rect fill="{COLOURS[colour]}" width="8" height="8"/></svg>{escape(name)}'
+        for name, colour in entries
+    )
 
 
 def _broken(label: str) -> list[str]:

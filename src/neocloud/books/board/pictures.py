@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from neocloud.books.board.charts import Bar, bars, stacks, stepped
+from neocloud.books.board.charts import Bar, bars, key, stacks, stepped
 from neocloud.books.side_by_side.records import Bridge, Comparison
 from neocloud.books.side_by_side.text import columns_of
-from neocloud.books.side_by_side.tier_text import TIER_NAMES
+from neocloud.books.side_by_side.tier_text import TIER_NAMES, decimals_for, signed
 from neocloud.books.tiers import TierReport
 
 _COSTS = ("power", "capital", "operations", "network")
@@ -43,12 +43,8 @@ def waterfall_picture(t: TierReport) -> str:
     drawn.append(_step("all costs", 0.0, whole, "level"))
     drawn.append(_step("revenue", 0.0, revenue, "earned"))
     drawn.append(_step("margin", 0.0, margin, "earned" if margin >= 0.0 else "lost"))
-    key = "".join(
-        f'<svg class="key" viewBox="0 0 8 8"><rect class="{tier.tier}" width="8" height="8"/></svg>'
-        f"{TIER_NAMES[tier.tier]}"
-        for tier in t.tiers
-    )
-    return f"{bars(drawn, 'Costs by tier, revenue and margin')}\n<p>{key}</p>"
+    names = key([(TIER_NAMES[tier.tier], tier.tier) for tier in t.tiers])
+    return f"{bars(drawn, 'Costs by tier, revenue and margin')}\n<p>{names}</p>"
 
 
 def tiers_picture(t: TierReport) -> str:
@@ -93,12 +89,8 @@ def hours_picture(t: TierReport) -> str:
         )
         for h in t.hours
     ]
-    key = "".join(
-        f'<svg class="key" viewBox="0 0 8 8"><rect class="{colour}" width="8" height="8"/></svg>'
-        f"{label}"
-        for label, colour, _ in _USES
-    )
-    return f"{stacks(rows, 'Accelerator-hours by use')}\n<p>Accelerator-hours:{key}</p>"
+    names = key([(label, colour) for label, colour, _ in _USES])
+    return f"{stacks(rows, 'Accelerator-hours by use')}\n<p>Accelerator-hours:{names}</p>"
 
 
 def costs_picture(c: Comparison, currency: str) -> str:
@@ -123,15 +115,16 @@ def bridge_picture(bridge: Bridge) -> str:
     level = bridge.start_pico / 1e12
     start = _step(bridge.start, 0.0, level, "level")
     steps = []
+    decimals = decimals_for(level, 3)
     for step in bridge.steps:
-        colour = "up" if step.adds > 0.0 else "down"
+        colour = "more" if step.adds > 0.0 else "less"
         steps.append(
             Bar(
                 label=step.cause,
                 since=level,
                 to=level + step.adds,
                 colour=colour,
-                text=f"{step.adds:+.3g}",
+                text=signed(step.adds, decimals),
             )
         )
         level += step.adds

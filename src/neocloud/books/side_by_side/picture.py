@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neocloud.books.side_by_side.records import Comparison, Report
+from neocloud.books.side_by_side.tier_text import signed
 
 _COLOURS = {"power": "#d9a441", "capital": "#33658a", "operations": "#86bbd8", "network": "#7d8491"}
 _SIDES = {"planned": "#33658a", "expected": "#86bbd8", "metered": "#f26419"}
@@ -82,7 +83,7 @@ def _bridge(axes: Any, c: Comparison, report: Report) -> None:
     pairs = zip(c.bridge.steps, levels[:-1], levels[1:], strict=True)
     for x, (step, before, reached) in enumerate(pairs, start=1):
         colour = "#b23a48" if step.adds > 0 else "#588157"
-        _level(axes, x, reached, before, colour, _signed(step.adds, decimals))
+        _level(axes, x, reached, before, colour, signed(step.adds, decimals))
         axes.plot([x - 0.7, x + 0.3], [before, before], color="#7d8491", linewidth=0.8)
     _level(axes, len(levels), levels[-1], floor, _SIDES["metered"], f"{levels[-1]:.{decimals}f}")
     labels = ["planned", *(step.cause for step in c.bridge.steps), "metered"]
@@ -110,11 +111,6 @@ def _level(axes: Any, x: int, to: float, since: float, colour: str, label: str) 
         label, (x, max(to, since)), xytext=(0, 2), textcoords="offset points", ha="center",
         va="bottom", fontsize=8,
     )  # fmt: skip
-
-
-def _signed(value: float, decimals: int) -> str:
-    text = f"{value:+.{decimals}f}"
-    return text if float(text) else "0"
 
 
 def _latency(axes: Any, c: Comparison, report: Report) -> None:

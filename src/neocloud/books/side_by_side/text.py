@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neocloud.books.side_by_side.records import Bridge, Comparison, Report, Side
-from neocloud.books.side_by_side.tier_text import tier_lines
+from neocloud.books.side_by_side.tier_text import signed, tier_lines
 from neocloud.planner import CostByTier
 
 _TIERS = ("power", "capital", "operations", "network")
@@ -75,7 +75,7 @@ def _bridge(bridge: Bridge, currency: str) -> list[str]:
     return [
         f"  From {bridge.start} to {bridge.end}, {currency} per million tokens:",
         f"    {bridge.start:32}{bridge.start_pico / 1e12:>22.4f}",
-        *(f"    {step.cause:32}{step.adds:>+22.4f}" for step in bridge.steps),
+        *(f"    {step.cause:32}{signed(step.adds, 4):>22}" for step in bridge.steps),
         f"    {bridge.end:32}{bridge.end_pico / 1e12:>22.4f}",
     ]
 

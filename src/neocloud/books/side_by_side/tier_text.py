@@ -33,6 +33,12 @@ def decimals_for(value: Decimal | float, digits: int = 4) -> int:
     return shown
 
 
+def signed(value: float, decimals: int) -> str:
+    """A number with its sign; plain zero where nothing of it shows."""
+    text = f"{value:+.{decimals}f}"
+    return text if float(text) else f"{0:.{decimals}f}"
+
+
 def tier_lines(t: TierReport) -> list[str]:
     """Tiers, identity, power contracts, hours, models and groups, a line each."""
     places = decimals_for(t.tiers[-1].cost_so_far)
