@@ -31,7 +31,6 @@ from neocloud.gateway.traffic import (
     TOKENS,
     Buckets,
     Series,
-    Sums,
     Traffic,
 )
 from neocloud.ledger import Ledger, Status
@@ -76,7 +75,10 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def metrics_page(gateway: Gateway) -> bytes:
-    """All metrics as text, counters since the start of this process."""
+    """All metrics as text, counters since the start of this process.
+
+    May be called by another thread than the gateway's: whatever grows meanwhile is copied first.
+    """
     page = Exposition()
     traffic = gateway.traffic
     _latencies(page, traffic)
@@ -98,54 +100,46 @@ def metrics_page(gateway: Gateway) -> bytes:
 
 
 def _latencies(page: Exposition, traffic: Traffic) -> None:
-    sums = _by_series(traffic)
     all_of = sorted(traffic.buckets.items())
     whole = [each for each in all_of if each[0][3] is Status.COMPLETED]
 
     def spreads(
         rows: Iterable[tuple[Series, Buckets]],
         pick: Callable[[Buckets], list[int]],
-        total: Callable[[Sums], float],
-        *more: tuple[str, str],
+        total_ns: Callable[[Buckets], int],
     ) -> Iterator[Spread]:
-        for series, buckets in rows:
-            yield (*_gen_ai(series), *more), pick(buckets), total(sums[series])
+        return ((_gen_ai(series), pick(b), total_ns(b) / 1e9) for series, b in rows)
 
     page.histogram(
         "gen_ai_server_request_duration_seconds",
         "From the request to the end of its answer, time that it waited for a place included.",
-        REQUEST_S, spreads(all_of, lambda b: b.durations, lambda s: s.duration_ns / 1e9),
+        REQUEST_S, spreads(all_of, lambda b: b.durations, lambda b: b.duration_ns),
     )  # fmt: skip
     page.histogram(
         "gen_ai_server_time_to_first_token_seconds",
         "From the request to the first token, of streams that ended well.",
-        FIRST_TOKEN_S, spreads(whole, lambda b: b.first_tokens, lambda s: s.first_token_ns / 1e9),
+        FIRST_TOKEN_S, spreads(whole, lambda b: b.first_tokens, lambda b: b.first_token_ns),
     )  # fmt: skip
     page.histogram(
         "gen_ai_server_time_per_output_token_seconds",
         "Mean time from token to token after the first, of streams that ended well.",
-        PER_TOKEN_S, spreads(whole, lambda b: b.per_tokens, lambda s: s.per_token_ns / 1e9),
+        PER_TOKEN_S, spreads(whole, lambda b: b.per_tokens, lambda b: b.per_token_ns),
     )  # fmt: skip
+    inputs: Counter[Series] = Counter()
+    outputs: Counter[Series] = Counter()
+    for (model, _, site, api, status, emulated), sums in list(traffic.sums.items()):
+        series = (model, site, api, status, emulated)
+        inputs[series] += sums.input_tokens
+        outputs[series] += sums.output_tokens
     kind = "gen_ai_token_type"
     page.histogram(
         "gen_ai_client_token_usage", "Tokens of a request; cached ones are among its input.",
         TOKENS,
         (
-            *spreads(all_of, lambda b: b.input_tokens, lambda s: s.input_tokens, (kind, "input")),
-            *spreads(all_of, lambda b: b.output_tokens, lambda s: s.output_tokens,
-                     (kind, "output")),
+            *(((*_gen_ai(s), (kind, "input")), b.input_tokens, inputs[s]) for s, b in all_of),
+            *(((*_gen_ai(s), (kind, "output")), b.output_tokens, outputs[s]) for s, b in all_of),
         ),
     )  # fmt: skip
-
-
-def _by_series(traffic: Traffic) -> dict[Series, Sums]:
-    """Sums of the series that have histograms: those of all tenants together."""
-    found: dict[Series, Sums] = {}
-    for (model, _, site, api, status, emulated), sums in traffic.sums.items():
-        total = found.setdefault((model, site, api, status, emulated), Sums())
-        for name in Sums.__slots__:
-            setattr(total, name, getattr(total, name) + getattr(sums, name))
-    return found
 
 
 def _gen_ai(series: Series) -> Labels:
@@ -170,7 +164,7 @@ def _requests(page: Exposition, traffic: Traffic) -> None:
     retries: Counter[Labels] = Counter()
     failovers: Counter[Labels] = Counter()
     estimated: Counter[Labels] = Counter()
-    for (model, tenant, _, api, status, emulated), sums in traffic.sums.items():
+    for (model, tenant, _, api, status, emulated), sums in list(traffic.sums.items()):
         mark = ("emulated", _word(emulated))
         who: Labels = (("model", model), ("tenant", tenant))
         requests[*who, ("api", api), ("status", status), mark] += sums.requests

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from neocloud.wire import Exchange
 
 if TYPE_CHECKING:
     from neocloud.gateway.gateway import Gateway
+
+log = logging.getLogger(__name__)
 
 _MODEL = "/v1/models/"
 _RESPONSE = "/v1/responses/"
@@ -83,4 +87,18 @@ class Pages:
             exchange.respond(503, TEXT, f"not ready: {reason}\n".encode())
 
     def _metrics(self, exchange: Exchange) -> None:
-        exchange.respond(200, TEXT, metrics_page(self._gateway))
+        """In a thread: with many tenants it takes longer than a token may be late."""
+        work = asyncio.get_running_loop().run_in_executor(None, metrics_page, self._gateway)
+        work.add_done_callback(lambda done: _respond(exchange, done))
+
+
+def _respond(exchange: Exchange, done: asyncio.Future[bytes]) -> None:
+    if done.cancelled() or done.exception() is not None:
+        log.error("the page of metrics cannot be made", exc_info=_error(done))
+        exchange.respond(500, TEXT, b"the page cannot be made\n")
+    else:
+        exchange.respond(200, TEXT, done.result())
+
+
+def _error(done: asyncio.Future[bytes]) -> BaseException | None:
+    return None if done.cancelled() else done.exception()

@@ -44,23 +44,18 @@ Series = tuple[str, str, str, Status, bool]
 
 
 class Sums:
-    """Of requests that have all labels in common. Times are nanoseconds."""
+    """Of requests that have all labels in common."""
 
     __slots__ = (
         "cached_tokens",
-        "duration_ns",
         "estimated",
         "failovers",
-        "first_token_ns",
-        "first_tokens",
         "input_tokens",
         "output_tokens",
-        "per_token_ns",
-        "per_tokens",
         "reasoning_tokens",
         "requests",
         "retries",
-    )  # fmt: skip
+    )
 
     def __init__(self) -> None:
         self.requests = 0
@@ -71,22 +66,32 @@ class Sums:
         self.cached_tokens = 0
         self.output_tokens = 0
         self.reasoning_tokens = 0
-        self.duration_ns = 0
-        self.first_tokens = 0
-        self.first_token_ns = 0
-        self.per_tokens = 0
-        self.per_token_ns = 0
 
 
 class Buckets:
-    """Requests of one series by bucket; the last of each list has no upper bound."""
+    """Requests of one series by bucket, the last of each list without a bound; and sums of times.
 
-    __slots__ = ("durations", "first_tokens", "input_tokens", "output_tokens", "per_tokens")
+    Sums of tokens are those of its `Sums`.
+    """
+
+    __slots__ = (
+        "duration_ns",
+        "durations",
+        "first_token_ns",
+        "first_tokens",
+        "input_tokens",
+        "output_tokens",
+        "per_token_ns",
+        "per_tokens",
+    )
 
     def __init__(self) -> None:
         self.durations = [0] * (len(REQUEST_S) + 1)
+        self.duration_ns = 0
         self.first_tokens = [0] * (len(FIRST_TOKEN_S) + 1)
+        self.first_token_ns = 0
         self.per_tokens = [0] * (len(PER_TOKEN_S) + 1)
+        self.per_token_ns = 0
         self.input_tokens = [0] * (len(TOKENS) + 1)
         self.output_tokens = [0] * (len(TOKENS) + 1)
 
@@ -161,12 +166,12 @@ class Traffic:
         sums.output_tokens += outputs
         buckets.input_tokens[bisect_left(TOKENS, inputs)] += 1
         buckets.output_tokens[bisect_left(TOKENS, outputs)] += 1
-        duration_ns = ended_ns - begun_ns
-        sums.duration_ns += duration_ns
-        buckets.durations[bisect_left(_REQUEST_NS, duration_ns)] += 1
+        span_ns = ended_ns - begun_ns
+        buckets.duration_ns += span_ns
+        buckets.durations[bisect_left(_REQUEST_NS, span_ns)] += 1
         if attempts != 1:
             sums.retries += attempts - 1
-            if attempts > 1 and status is _COMPLETED:
+            if attempts > 1 and status is Status.COMPLETED:
                 sums.failovers += 1
         if event.reasoning_tokens:
             sums.reasoning_tokens += event.reasoning_tokens
@@ -174,15 +179,14 @@ class Traffic:
             sums.estimated += 1
         first_ns = event.first_token_ns
         # Only a stream that was whole shows how fast tokens came.
-        if first_ns and event.streamed and status is _COMPLETED:
-            sums.first_tokens += 1
-            sums.first_token_ns += first_ns - begun_ns
-            buckets.first_tokens[bisect_left(_FIRST_TOKEN_NS, first_ns - begun_ns)] += 1
+        if first_ns and event.streamed and status is Status.COMPLETED:
+            span_ns = first_ns - begun_ns
+            buckets.first_token_ns += span_ns
+            buckets.first_tokens[bisect_left(_FIRST_TOKEN_NS, span_ns)] += 1
             if outputs > 1:
-                each_ns = (ended_ns - first_ns) // (outputs - 1)
-                sums.per_tokens += 1
-                sums.per_token_ns += each_ns
-                buckets.per_tokens[bisect_left(_PER_TOKEN_NS, each_ns)] += 1
+                span_ns = (ended_ns - first_ns) // (outputs - 1)
+                buckets.per_token_ns += span_ns
+                buckets.per_tokens[bisect_left(_PER_TOKEN_NS, span_ns)] += 1
 
     def waited(self, model: str, waited_ns: int) -> None:
         """Count a request that waited for a place, whether it got one or not."""

@@ -39,7 +39,7 @@ class Waiting:
         return bool(self._queues)
 
     def __len__(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return sum(map(len, list(self._queues.values())))
 
     def any(self, serving: Serving) -> bool:
         """True if somebody waits for one of these replicas."""
