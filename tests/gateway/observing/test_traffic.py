@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,3 +136,12 @@ def test_waiting_is_counted_by_model() -> None:
     traffic.waited("m", 1_000_000)
     assert traffic.waits["m"].buckets == [1, *[0] * (len(QUEUE_S) - 1), 1]
     assert traffic.waits["m"].total_ns == 40_001_000_000
+
+
+@pytest.mark.parametrize("tokens", [-(10**30), -1, 0, 2**53, 10**30])
+def test_whatever_an_engine_claims_can_be_counted(tokens: int) -> None:
+    """It is counted before the ledger bounds it, and nothing may keep it from the ledger."""
+    traffic = Traffic()
+    traffic.ended(event(input_tokens=tokens, output_tokens=tokens, finished_ns=0))
+    (buckets,) = traffic.buckets.values()
+    assert sum(buckets.input_tokens) == sum(buckets.output_tokens) == 1
