@@ -14,6 +14,7 @@ from neocloud.books.prices.records import (
     Tiering,
     TokenBill,
     adjusted,
+    factor_of,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "TokenKind",
     "adjusted",
     "contract_terms",
+    "factor_of",
     "midnight_ns",
     "price_list",
     "price_version",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 import msgspec
 
@@ -218,11 +219,14 @@ class PriceBook(msgspec.Struct, frozen=True, kw_only=True):
         return id in ("", self.current.id) or id in self.kept
 
 
-def adjusted(pico: int, changes: tuple[Decimal, ...]) -> int:
-    """A price after changes, to a whole number, halves to even."""
-    if not changes:
-        return pico
-    factor = Decimal(1)
+def factor_of(changes: Iterable[Decimal]) -> Fraction:
+    """What a price is multiplied by, exact."""
+    factor = Fraction(1)
     for change in changes:
-        factor *= 1 + change
-    return int((pico * factor).quantize(Decimal(1), ROUND_HALF_EVEN))
+        factor *= 1 + Fraction(change)
+    return factor
+
+
+def adjusted(pico: int, factor: Fraction) -> int:
+    """A price times a factor, to a whole number, halves to even."""
+    return round(pico * factor)

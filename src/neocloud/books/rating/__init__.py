@@ -7,6 +7,12 @@ from neocloud.books.rating.plain import (
     rate_event,
     rate_usage,
 )
+from neocloud.books.rating.preview import (
+    PreviewLine,
+    PreviewSum,
+    RatePreview,
+    make_preview,
+)
 from neocloud.books.rating.pricing import amount_of
 from neocloud.books.rating.records import (
     Rated,
@@ -19,6 +25,9 @@ from neocloud.books.rating.records import (
 from neocloud.books.rating.tally import Tally, rate
 
 __all__ = [
+    "PreviewLine",
+    "PreviewSum",
+    "RatePreview",
     "Rated",
     "RatedEvent",
     "RatedLine",
@@ -29,6 +38,7 @@ __all__ = [
     "UnpricedModelError",
     "amount_of",
     "billed_tokens",
+    "make_preview",
     "rate",
     "rate_event",
     "rate_usage",

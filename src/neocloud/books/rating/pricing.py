@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
-from neocloud.books.prices import ContractTerms, Meter, PriceBook, Tiering, TokenBill, adjusted
+from neocloud.books.prices import (
+    ContractTerms,
+    Meter,
+    PriceBook,
+    Tiering,
+    TokenBill,
+    adjusted,
+    factor_of,
+)
 from neocloud.books.prices import ModelRates as Rates
 from neocloud.books.prices import PriceVersion as Version
 from neocloud.books.rating.records import RatedLine
@@ -94,6 +103,7 @@ class _Prices:
         self._versions: dict[str, Version] = {book.current.id: book.current, **book.kept}
         self._rates: dict[tuple[str, str, int], Rates] = {}
         self._known: dict[tuple[str, str, Meter, int, tuple[str, ...], int], int] = {}
+        self._factors: dict[tuple[str, tuple[str, ...]], Fraction] = {}
 
     def version(self, key: TokenKey) -> Version:
         return self._versions[key.version]
@@ -109,12 +119,17 @@ class _Prices:
     def unit(self, key: TokenKey, tier: int) -> int:
         place = (key.version, key.model, key.meter, key.since_ns, key.adjustments, tier)
         if place not in self._known:
-            changes = tuple(
+            pico = self.rates(key).tiers[tier].pico_per_token[key.meter]
+            self._known[place] = adjusted(pico, self.factor(key))
+        return self._known[place]
+
+    def factor(self, key: TokenKey) -> Fraction:
+        place = (key.version, key.adjustments)
+        if place not in self._factors:
+            self._factors[place] = factor_of(
                 a.change for a in self.version(key).adjustments if a.name in key.adjustments
             )
-            pico = self.rates(key).tiers[tier].pico_per_token[key.meter]
-            self._known[place] = adjusted(pico, changes)
-        return self._known[place]
+        return self._factors[place]
 
 
 def _cover(
@@ -173,7 +188,7 @@ def _tiered(
 
     def place(key: TokenKey) -> tuple[object, ...]:
         segment = (key.tenant, key.model, key.month, key.emulated, key.version, key.since_ns)
-        return first_hour[segment], key.since_ns, key.version, prices.unit(key, 0), key
+        return first_hour[segment], key.since_ns, key.version, prices.factor(key), key
 
     total, at = sum(group.values()), 0
     for key in sorted(group, key=place):

@@ -74,6 +74,7 @@ class RequestCount(msgspec.Struct, frozen=True, kw_only=True, order=True):
         requests: how many.
         estimated: of them, with a token count of ours, not the engine's.
         repriced: of them, admitted under a version that was not kept: rated at the current one.
+        unbilled: of them, of a status that their version does not bill.
     """
 
     tenant: str
@@ -83,6 +84,7 @@ class RequestCount(msgspec.Struct, frozen=True, kw_only=True, order=True):
     requests: int
     estimated: int
     repriced: int
+    unbilled: int
 
 
 class Rated(msgspec.Struct, frozen=True, kw_only=True):

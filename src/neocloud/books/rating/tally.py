@@ -117,7 +117,7 @@ class Tally:
         for key, shares in other._shared.items():
             _add(self._shared.setdefault(key, {}), shares)
         for count_key, counts in other._counts.items():
-            mine = self._counts.setdefault(count_key, [0, 0, 0])
+            mine = self._counts.setdefault(count_key, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, counts, strict=True)]
 
     def rated(self) -> Rated:
@@ -130,9 +130,13 @@ class Tally:
             lines=tuple(sorted(lines)),
             requests=tuple(
                 RequestCount(
-                    **key._asdict(), requests=requests, estimated=estimated, repriced=repriced
+                    **key._asdict(),
+                    requests=counts[0],
+                    estimated=counts[1],
+                    repriced=counts[2],
+                    unbilled=counts[3],
                 )
-                for key, (requests, estimated, repriced) in sorted(self._counts.items())
+                for key, counts in sorted(self._counts.items())
             ),
         )
 
@@ -150,7 +154,7 @@ class Tally:
         if stamped not in self._versions:
             self._versions[stamped] = _Version(self.book, stamped)
         version = self._versions[stamped]
-        counts = self._counts.setdefault(CountKey(tenant, model, status, emulated), [0, 0, 0])
+        counts = self._counts.setdefault(CountKey(tenant, model, status, emulated), [0, 0, 0, 0])
         counts[0] += requests
         counts[1] += requests if estimated else 0
         counts[2] += 0 if version.known else requests
@@ -162,6 +166,7 @@ class Tally:
                 "give it one under models.<name>.price_per_mtok"
             )
         billed = status in version.prices.billed
+        counts[3] += 0 if billed else requests
         covering = self._covering(tenant, model, site, start_ns) if billed else []
         whole = next(
             (
