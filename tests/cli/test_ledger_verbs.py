@@ -166,12 +166,14 @@ def test_usage_needs_no_cloud_file(metered: Path):
 
 def test_invoice_of_all_there_is_and_of_a_period(metered: Path):
     shown = told(metered, "invoice", "cloud.yaml", "--tenant", "acme")
-    for part in ("SPECIMEN", "Acme Corporation (acme)", "llama output", "Total USD", "emulated"):
+    for part in ("SPECIMEN", "Acme Corporation", "llama, output tokens", "Total USD", "emulated"):
         assert part in shown
     whole = json.loads(told(metered, "invoice", "cloud.yaml", "--tenant", "acme", "--json"))
-    assert whole["specimen"] is True
-    assert whole["requests"] == len(Metering(1.2).events)
-    assert [line["kind"] for line in whole["lines"]] == ["input", "output"]
+    assert whole["kind"] == "specimen"
+    assert whole["requests"]["total"] == len(Metering(1.2).events)
+    assert [line["meter"] for line in whole["lines"]] == ["input", "output"]
+    schema = json.loads((SCHEMAS / "invoice.schema.json").read_text())
+    jsonschema.validate(whole, schema)
     assert (whole["total"], whole["number"]) == (whole["subtotal"], None)
     later = told(
         metered, "invoice", "cloud.yaml", "--tenant", "acme", "--period", "2026-11", "--json"
@@ -240,7 +242,8 @@ def test_a_model_that_lost_its_price_is_told(cloud: Path):
     write_ledger(cloud / "ledger.db", [event(model="gone")])
     done = neocloud(cloud, "invoice", "cloud.yaml", "--tenant", "acme")
     assert done.returncode == 2
-    assert "used model gone, which has no price" in done.stderr
+    assert "acme used model gone on 2026-10-05" in done.stderr
+    assert "which has no price" in done.stderr
 
 
 def test_a_plan_of_another_file_is_refused(metered: Path):

@@ -18,7 +18,7 @@ IMPORTED_AS = {"opentelemetry": "opentelemetry-sdk", "yaml": "pyyaml"}
 
 GUARDED = {
     "matplotlib": "plot", "opentelemetry": "telemetry", "psycopg": "postgresql",
-    "pyarrow": "parquet", "redis": "redis", "xllamacpp": "local",
+    "pyarrow": "parquet", "redis": "redis", "reportlab": "pdf", "xllamacpp": "local",
 }  # fmt: skip
 """Modules of extras that the source imports when asked to, and the extra that its error names."""
 

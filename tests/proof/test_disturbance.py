@@ -79,11 +79,11 @@ def test_the_lines_of_the_invoices_are_the_rated_events(disturbed):
         rated = sum(rate_event(e, prices).pico for e in mine)
         assert rated > 0
         assert sum(line.exact for line in invoice.lines) == Decimal(rated) / PICO
-        assert sum(line.tokens for line in invoice.lines) == sum(
+        assert sum(line.quantity or 0 for line in invoice.lines) == sum(
             e.input_tokens + e.output_tokens for e in mine
         )
         assert sum(line.amount for line in invoice.lines) == invoice.subtotal
-        billed += invoice.requests
+        billed += invoice.requests.total
     assert billed == len(list(usage(disturbed)))
 
 

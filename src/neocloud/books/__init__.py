@@ -1,8 +1,7 @@
-"""Rating, specimen invoices, cost by tier, and the report of planned against metered."""
+"""Rating, invoices, cost by tier, and the report of planned against metered."""
 
 from neocloud.books.gather import Metered, gather, objective_rule
-from neocloud.books.invoice import Invoice, Line, UnknownTenantError, make_invoice
-from neocloud.books.invoice_text import invoice_text
+from neocloud.books.invoices import Invoice, Line, UnknownTenantError, invoice_text
 from neocloud.books.prices import BILLED, PriceList, TokenKind, price_list
 from neocloud.books.rating import (
     RatedEvent,
@@ -58,7 +57,6 @@ __all__ = [
     "draw_report",
     "gather",
     "invoice_text",
-    "make_invoice",
     "make_report",
     "objective_rule",
     "price_list",

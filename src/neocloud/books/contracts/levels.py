@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -24,15 +24,11 @@ class ServiceWatch:
         ]
         self.counts = {t.name: ServiceCount() for t in self._terms}
 
-    def seen(self, events: Iterable[UsageEvent]) -> Iterator[UsageEvent]:
-        """The same events, counted as they pass."""
-        for event in events:
-            for terms in self._terms:
-                prices = terms.prices
-                mine = (event.tenant, event.model) == (prices.tenant, prices.model)
-                if mine and terms.runs_at(event.admitted_ns):
-                    self.counts[terms.name] = _counted(self.counts[terms.name], terms, event)
-            yield event
+    def note(self, event: UsageEvent) -> None:
+        """Count an event of the contracts' tenant."""
+        for terms in self._terms:
+            if event.model == terms.prices.model and terms.runs_at(event.admitted_ns):
+                self.counts[terms.name] = _counted(self.counts[terms.name], terms, event)
 
 
 def given_back(steps: Sequence[TermsStep], share: Fraction | None) -> Fraction:

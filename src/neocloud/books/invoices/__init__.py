@@ -1,0 +1,59 @@
+"""Invoices and credit notes: what a tenant owes, closed once, shown in several forms."""
+
+from neocloud.books.invoices.assess import Assessment, Office, assess, difference, issued_to
+from neocloud.books.invoices.close import (
+    NotClosableError,
+    close_month,
+    closed_month,
+    invoice_id,
+    presented,
+)
+from neocloud.books.invoices.credit_note import NoInvoiceError, credit_invoice, series_of
+from neocloud.books.invoices.html import invoice_html
+from neocloud.books.invoices.make import made_of, preview
+from neocloud.books.invoices.pdf import MissingReportlabError, invoice_pdf
+from neocloud.books.invoices.records import (
+    SCHEMA,
+    Carbon,
+    CreditUse,
+    Invoice,
+    Kind,
+    Line,
+    LineGroup,
+    Party,
+    UnknownTenantError,
+)
+from neocloud.books.invoices.text import invoice_text
+from neocloud.books.invoices.use import Source
+
+__all__ = [
+    "SCHEMA",
+    "Assessment",
+    "Carbon",
+    "CreditUse",
+    "Invoice",
+    "Kind",
+    "Line",
+    "LineGroup",
+    "MissingReportlabError",
+    "NoInvoiceError",
+    "NotClosableError",
+    "Office",
+    "Party",
+    "Source",
+    "UnknownTenantError",
+    "assess",
+    "close_month",
+    "closed_month",
+    "credit_invoice",
+    "difference",
+    "invoice_html",
+    "invoice_id",
+    "invoice_pdf",
+    "invoice_text",
+    "issued_to",
+    "made_of",
+    "presented",
+    "preview",
+    "series_of",
+]

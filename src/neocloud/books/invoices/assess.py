@@ -1,0 +1,269 @@
+"""What a tenant owes for a month: all that should have been charged, less what has been.
+
+Every month that was closed is rated again, with the prices and terms that its invoice kept, and the
+month that is asked for with it. What should have been charged for all of them, less what documents
+with a number charge, is what the next document charges: the month itself, and corrections of the
+earlier ones. So nothing is charged twice, whenever events come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import TypeVar
+
+import msgspec
+
+from neocloud.books.accounts import Books, Document
+from neocloud.books.contracts import (
+    Charge,
+    ChargeKind,
+    ContractMonth,
+    PoolSize,
+    Settled,
+    Terms,
+    month_at,
+    months_between,
+    pool_sizes,
+    settle,
+    terms_of,
+)
+from neocloud.books.invoices.money import Exchange, exchange_of, pico_of
+from neocloud.books.invoices.records import Basis, ExchangeRate, Invoice, Kind
+from neocloud.books.invoices.use import Source, TenantUse, month_of_use, tenant_use
+from neocloud.books.prices import PriceBook, price_version
+from neocloud.books.rating import RatedLine, RequestCount
+from neocloud.catalog import Catalog
+from neocloud.spec import Cloud
+from neocloud.units import parse_period
+
+T = TypeVar("T", RatedLine, Charge)
+_NOT_SPEND = frozenset({ChargeKind.PREPAYMENT, ChargeKind.RELEASE, ChargeKind.SERVICE_CREDIT})
+"""Charges that leave a minimum spend alone: money that only changes its time, and what is given
+back, which a minimum must not take again."""
+
+
+class Office(msgspec.Struct, frozen=True, kw_only=True):
+    """Who makes out documents: the cloud's file, its ledger and its books.
+
+    Attributes:
+        cloud: as the file says.
+        catalog: what the file leaves to it.
+        source: the ledger.
+        books: None where none were begun, so that nothing was ever issued.
+    """
+
+    cloud: Cloud
+    catalog: Catalog
+    source: Source
+    books: Books | None
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document of a month has to say.
+
+    Attributes:
+        month: UTC month.
+        emulated: True if it is over use of emulated engines.
+        use: of the month.
+        requests: of it, of the kind that is charged.
+        lines: rated use to charge, corrections among them.
+        charges: beside use, likewise.
+        contracts: how they stand in the month.
+        basis: for later corrections.
+    """
+
+    month: str
+    emulated: bool
+    use: TenantUse
+    requests: tuple[RequestCount, ...]
+    lines: tuple[RatedLine, ...]
+    charges: tuple[Charge, ...]
+    contracts: tuple[ContractMonth, ...]
+    basis: Basis
+
+
+class _Month(msgspec.Struct, frozen=True, kw_only=True):
+    """What a month is rated with."""
+
+    month: str
+    book: PriceBook
+    terms: tuple[Terms, ...]
+    everyone: tuple[Terms, ...]
+    pools: tuple[PoolSize, ...]
+    exchange: Exchange
+    minimum: int
+
+
+def issued_to(books: Books | None, tenant: str) -> tuple[tuple[Document, Invoice], ...]:
+    """Documents of a tenant that have a number, in the order of issuing."""
+    if books is None:
+        return ()
+    return tuple(
+        (document, msgspec.json.decode(document.draft.body, type=Invoice))
+        for document in books.documents(tenant)
+        if document.number is not None
+    )
+
+
+def assess(office: Office, tenant: str, month: str) -> Assessment:
+    """Assess a month of a tenant of the file.
+
+    Raises:
+        UnpricedModelError, UnpricedHoursError: something has no price.
+        LedgerError, BooksError: they cannot be read.
+    """
+    now = _as_of_file(office, tenant, month)
+    use = tenant_use(office.source, tenant, parse_period(month), now.book, now.terms)
+    emulated = is_emulated(office.cloud, use)
+    issued = () if emulated else issued_to(office.books, tenant)
+    closed = {
+        month_at(document.draft.start_ns): _as_it_was(office, invoice)
+        for document, invoice in issued
+        if invoice.kind is Kind.INVOICE
+    }
+    closed.pop(month, None)
+    uses = {month: use}
+    stated = {month: now}
+    for each in _history(office, now, closed):
+        stated[each] = closed.get(each) or msgspec.structs.replace(now, month=each)
+        uses[each] = tenant_use(
+            office.source, tenant, parse_period(each), stated[each].book, stated[each].terms
+        )
+    months = [
+        month_of_use(uses[m], m, stated[m].terms, stated[m].everyone, stated[m].pools, emulated)
+        for m in sorted(uses)
+    ]
+    settled = {each.month: each for each in settle(months)}
+    charged = [*closed, month]
+    lines = [line for m in months if m.month in charged for line in m.lines]
+    charges = [
+        charge
+        for m in months
+        if m.month in charged
+        for charge in _with_minimum(stated[m.month], m.lines, settled[m.month])
+    ]
+    return Assessment(
+        month=month,
+        emulated=emulated,
+        use=use,
+        requests=use.only(emulated).requests,
+        lines=difference(lines, (line for d, _ in issued for line in d.draft.lines)),
+        charges=difference(charges, (c for _, i in issued for c in i.basis.charges)),
+        contracts=settled[month].contracts,
+        basis=_basis(now),
+    )
+
+
+def is_emulated(cloud: Cloud, use: TenantUse) -> bool:
+    """True if all that was used is emulated; of no use, if the whole cloud is."""
+    kinds = use.kinds()
+    if kinds:
+        return False not in kinds
+    return all(pool.engine == "emulated" for site in cloud.sites.values() for pool in site.pools)
+
+
+def difference(should: Iterable[T], has: Iterable[T]) -> tuple[T, ...]:
+    """What should be charged less what has been, by key; what is equal is left out."""
+    sums: dict[tuple[object, ...], tuple[T, int, int]] = {}
+    for sign, lines in ((1, should), (-1, has)):
+        for line in lines:
+            _, quantity, pico = sums.get(line.key, (line, 0, 0))
+            sums[line.key] = (line, quantity + sign * line.quantity, pico + sign * line.pico)
+    return tuple(
+        sorted(
+            msgspec.structs.replace(line, quantity=quantity, pico=pico)
+            for line, quantity, pico in sums.values()
+            if quantity or pico
+        )
+    )
+
+
+def _history(office: Office, now: _Month, closed: Mapping[str, _Month]) -> tuple[str, ...]:
+    """Months before that matter: closed ones, and those of contracts that bring something along."""
+    first = [month for month in closed if month < now.month]
+    recorded = office.source.span()
+    for terms in now.terms:
+        if terms.true_up_months > 1 or terms.carry_over_months or terms.prepayments:
+            begun = [month_at(terms.prices.start_ns)]
+            begun += [] if recorded is None else [month_at(recorded.start_ns)]
+            first.append(max(begun))
+    if not first:
+        return ()
+    return tuple(m for m in months_between(min(first), now.month) if m != now.month)
+
+
+def _as_of_file(office: Office, tenant: str, month: str) -> _Month:
+    cloud = office.cloud
+    kept = {} if office.books is None else office.books.versions()
+    everyone = terms_of(cloud)
+    terms = tuple(t for t in everyone if t.prices.tenant == tenant)
+    tranche = any(t.prices.kind == "last_resort" for t in terms)
+    return _Month(
+        month=month,
+        book=PriceBook(current=price_version(cloud), kept=kept),
+        terms=terms,
+        everyone=everyone if tranche else (),
+        pools=pool_sizes(cloud, office.catalog) if tranche else (),
+        exchange=exchange_of(cloud, cloud.tenants[tenant].currency),
+        minimum=pico_of(cloud.tenants[tenant].minimum_spend_per_month),
+    )
+
+
+def _as_it_was(office: Office, invoice: Invoice) -> _Month:
+    """With what a closed month's invoice kept."""
+    assert office.books is not None
+    kept, basis = office.books.versions(), invoice.basis
+    rates = {each.currency: each.rate for each in basis.exchange_rates}
+    return _Month(
+        month=invoice.period[:7],
+        book=PriceBook(current=kept[basis.price_version], kept=kept),
+        terms=basis.terms,
+        everyone=basis.everyone,
+        pools=basis.pools,
+        exchange=Exchange(currency=invoice.currency, rates=rates),
+        minimum=basis.minimum_spend_pico,
+    )
+
+
+def _with_minimum(
+    stated: _Month, lines: Sequence[RatedLine], settled: Settled
+) -> tuple[Charge, ...]:
+    """Charges of contracts, and what is missing from the minimum spend."""
+    if not stated.minimum:
+        return settled.charges
+    spent = sum(
+        (stated.exchange.pico(line.pico, line.currency) for line in lines), Fraction(0)
+    ) + sum(
+        stated.exchange.pico(charge.pico, charge.currency)
+        for charge in settled.charges
+        if charge.kind not in _NOT_SPEND
+    )
+    missing = max(0, int(stated.minimum - spent))
+    if not missing:
+        return settled.charges
+    least = Charge(
+        kind=ChargeKind.MINIMUM,
+        month=settled.month,
+        currency=stated.exchange.currency,
+        pico=missing,
+    )
+    return (*settled.charges, least)
+
+
+def _basis(now: _Month) -> Basis:
+    """What is kept of it; the charges are added when the document is made."""
+    return Basis(
+        price_version=now.book.current.id,
+        exchange_rates=tuple(_rates(now.exchange.rates)),
+        minimum_spend_pico=now.minimum,
+        terms=now.terms,
+        everyone=now.everyone,
+        pools=now.pools,
+        charges=(),
+    )
+
+
+def _rates(rates: Mapping[str, Decimal]) -> Iterable[ExchangeRate]:
+    return (ExchangeRate(currency=code, rate=rates[code]) for code in sorted(rates))

@@ -1,0 +1,150 @@
+"""Credit notes: an invoice is taken back as a whole, by a document of its own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from neocloud.books.accounts import Books, Document, Draft
+from neocloud.books.contracts import Charge
+from neocloud.books.invoices.close import presented
+from neocloud.books.invoices.postings import accounts_of, entries_of, postings_of
+from neocloud.books.invoices.records import CreditUse, Invoice, Kind, Line
+from neocloud.books.rating import RatedLine
+from neocloud.units import format_utc
+
+
+class NoInvoiceError(ValueError):
+    """There is no invoice of that number."""
+
+
+def series_of(invoice_series: str) -> str:
+    """Series in which credit notes to invoices of a series are numbered."""
+    return f"{invoice_series}-CN"
+
+
+def credit_invoice(
+    books: Books, number: str, reason: str, now_ns: int, *, bill_again: bool
+) -> Invoice:
+    """Take an invoice back; again, it is the same credit note.
+
+    All that the invoice posted is posted the other way round, so prepaid credits that it used are
+    there again.
+
+    Args:
+        books: where it was issued.
+        number: as `INV-000042`.
+        reason: stands on the note.
+        now_ns: when.
+        bill_again: True if what it charged counts as not charged from now on: the tenant's next
+            invoice charges it again, by the prices that hold then for what was corrected. False if
+            the tenant is never charged for it again.
+
+    Raises:
+        NoInvoiceError: no such invoice.
+        BooksError: the books cannot be read or written.
+    """
+    with books.change(now_ns) as change:
+        found = _invoice(books, number)
+        note_id = f"credit/{found.draft.id}"
+        known = books.document(note_id)
+        if known is not None:
+            return presented(known)
+        invoice = presented(found)
+        entries = entries_of(invoice)
+        for each in accounts_of(entries):
+            change.open_account(each)
+        day = format_utc(now_ns)[:10]
+        change.post(*postings_of(note_id, entries, day, back=True))
+        issued = change.issue(
+            Draft(
+                id=note_id,
+                kind=Kind.CREDIT_NOTE.value,
+                series=series_of(found.draft.series),
+                tenant=found.draft.tenant,
+                start_ns=found.draft.start_ns,
+                end_ns=found.draft.end_ns,
+                body=msgspec.Raw(
+                    msgspec.json.encode(_note(invoice, reason, bill_again=bill_again))
+                ),
+                lines=tuple(map(_back, found.draft.lines)) if bill_again else (),
+            )
+        )
+    return presented(issued)
+
+
+def _invoice(books: Books, number: str) -> Document:
+    known = []
+    for document in books.documents():
+        if document.number is not None and document.draft.kind == Kind.INVOICE:
+            if document.name == number:
+                return document
+            known.append(document.name)
+    last = f"the last is {known[-1]}" if known else "none was issued"
+    raise NoInvoiceError(f"no invoice {number}: {last}")
+
+
+def _back(line: RatedLine) -> RatedLine:
+    return msgspec.structs.replace(line, quantity=-line.quantity, pico=-line.pico)
+
+
+def _charge_back(charge: Charge) -> Charge:
+    return msgspec.structs.replace(charge, quantity=-charge.quantity, pico=-charge.pico)
+
+
+def _line_back(line: Line) -> Line:
+    return msgspec.structs.replace(
+        line,
+        quantity=None if line.quantity is None else _negative(line.quantity),
+        exact=_negative(line.exact),
+        amount=_negative(line.amount),
+        residue=_negative(line.residue),
+    )
+
+
+def _credit_back(credit: CreditUse) -> CreditUse:
+    """A credit that the invoice used, given back."""
+    return msgspec.structs.replace(
+        credit,
+        before=credit.before - credit.used,
+        used=_negative(credit.used),
+        left=credit.before,
+        expired=Decimal(0),
+    )
+
+
+def _negative(value: Decimal) -> Decimal:
+    """The negative of a decimal; of 0 it is 0, never -0."""
+    return value.copy_abs() if not value else value.copy_negate()
+
+
+def _note(invoice: Invoice, reason: str, *, bill_again: bool) -> Invoice:
+    used = tuple(_credit_back(credit) for credit in invoice.credits if credit.used)
+    again = (
+        "What it charged will be charged again on the next invoice."
+        if bill_again
+        else "What it charged will not be charged again."
+    )
+    back = tuple(map(_charge_back, invoice.basis.charges)) if bill_again else ()
+    return msgspec.structs.replace(
+        invoice,
+        kind=Kind.CREDIT_NOTE,
+        number=None,
+        issued="",
+        due="",
+        refers_to=invoice.number or "",
+        reason=reason,
+        lines=tuple(map(_line_back, invoice.lines)),
+        subtotal=_negative(invoice.subtotal),
+        credits=used,
+        credits_used=_negative(invoice.credits_used),
+        net=_negative(invoice.net),
+        tax=_negative(invoice.tax),
+        total=_negative(invoice.total),
+        residue=_negative(invoice.residue),
+        contracts=(),
+        carbon=None,
+        notes=(f"It takes back invoice {invoice.number} as a whole. {again}",),
+        basis=msgspec.structs.replace(invoice.basis, charges=back),
+    )

@@ -1,0 +1,252 @@
+"""Making a document out of what was assessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import msgspec
+
+from neocloud.books.accounts import AccountKind, Books, account_id
+from neocloud.books.contracts import Charge, ContractMonth, month_of, terms_of
+from neocloud.books.invoices.assess import Assessment, Office, assess, is_emulated
+from neocloud.books.invoices.carbon import carbon_of
+from neocloud.books.invoices.credits import cuts_of, slices_of, use_credits
+from neocloud.books.invoices.lines import lines_of
+from neocloud.books.invoices.money import Exchange, exact, exchange_of, pico_of
+from neocloud.books.invoices.records import (
+    Basis,
+    CreditUse,
+    Invoice,
+    Kind,
+    Party,
+    Requests,
+    UnknownTenantError,
+)
+from neocloud.books.invoices.use import TenantUse, tenant_use
+from neocloud.books.prices import PriceBook, price_version
+from neocloud.books.rating import RatedLine, RequestCount
+from neocloud.spec import PrepaidCredit
+from neocloud.units import Period, parse_period
+
+_USE_ALONE = (
+    "The period is no calendar month: this is what was used in it, without minimum spend, credits, "
+    "corrections and what contracts charge beside use."
+)
+
+
+def preview(office: Office, tenant: str, period: Period, now_ns: int) -> Invoice:
+    """What a document of a period would say now: of a calendar month all, else the use alone.
+
+    Raises:
+        UnknownTenantError: the file has no such tenant.
+        UnpricedModelError, UnpricedHoursError: something has no price.
+        LedgerError, BooksError: they cannot be read.
+    """
+    check_tenant(office, tenant)
+    month = month_of(period)
+    if month is None:
+        return _of_use_alone(office, tenant, period)
+    made = made_of(office, tenant, assess(office, tenant, month), now_ns)
+    if made.kind is Kind.SPECIMEN or now_ns >= period.end_ns:
+        return made
+    running = "The month is not over: what is committed for it counts whole, use only so far."
+    return msgspec.structs.replace(made, notes=(*made.notes, running))
+
+
+def check_tenant(office: Office, tenant: str) -> None:
+    """Refuse a tenant that the file has not."""
+    cloud = office.cloud
+    if tenant not in cloud.tenants:
+        known = ", ".join(cloud.tenants)
+        raise UnknownTenantError(f"no tenant {tenant} in {cloud.file}; it has {known}")
+
+
+def made_of(office: Office, tenant: str, assessed: Assessment, now_ns: int) -> Invoice:
+    """The document of a month, without a number."""
+    exchange = exchange_of(office.cloud, office.cloud.tenants[tenant].currency)
+    lines = lines_of(assessed.lines, assessed.charges, exchange, assessed.month)
+    subtotal = sum(pico_of(line.amount) for line in lines)
+    return _document(
+        office,
+        tenant,
+        assessed.use,
+        _Sums(
+            emulated=assessed.emulated,
+            rated=assessed.lines,
+            charges=assessed.charges,
+            month=assessed.month,
+            credits=_credits(office, tenant, subtotal, assessed, exchange, now_ns),
+            requests=assessed.requests,
+            basis=msgspec.structs.replace(assessed.basis, charges=assessed.charges),
+            notes=(),
+        ),
+        contracts=assessed.contracts,
+    )
+
+
+class _Sums(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes into a document."""
+
+    emulated: bool
+    rated: tuple[RatedLine, ...]
+    charges: tuple[Charge, ...]
+    month: str
+    credits: tuple[CreditUse, ...]
+    requests: tuple[RequestCount, ...]
+    basis: Basis
+    notes: tuple[str, ...]
+
+
+def _of_use_alone(office: Office, tenant: str, period: Period) -> Invoice:
+    cloud = office.cloud
+    kept = {} if office.books is None else office.books.versions()
+    book = PriceBook(current=price_version(cloud), kept=kept)
+    terms = tuple(t for t in terms_of(cloud) if t.prices.tenant == tenant)
+    use = tenant_use(office.source, tenant, period, book, terms)
+    emulated = is_emulated(cloud, use)
+    rated = use.only(emulated)
+    return _document(
+        office,
+        tenant,
+        use,
+        _Sums(
+            emulated=emulated,
+            rated=rated.lines,
+            charges=(),
+            month="",
+            credits=(),
+            requests=rated.requests,
+            basis=Basis(
+                price_version=book.current.id,
+                exchange_rates=(),
+                minimum_spend_pico=0,
+                terms=(),
+                charges=(),
+            ),
+            notes=(_USE_ALONE,),
+        ),
+    )
+
+
+def _document(
+    office: Office, tenant: str, use: TenantUse, sums: _Sums,
+    contracts: tuple[ContractMonth, ...] = (),
+) -> Invoice:  # fmt: skip
+    cloud, buyer = office.cloud, office.cloud.tenants[tenant]
+    exchange = exchange_of(cloud, buyer.currency)
+    lines = lines_of(sums.rated, sums.charges, exchange, sums.month)
+    subtotal = sum(pico_of(line.amount) for line in lines)
+    used = sum(pico_of(credit.used) for credit in sums.credits)
+    net = subtotal - used
+    tax = exchange.rounded(net * Fraction(buyer.tax_rate))
+    requests = _requests(sums.requests, use.rated.requests)
+    return Invoice(
+        kind=Kind.SPECIMEN if sums.emulated else Kind.PREVIEW,
+        why_not=_why_not(requests) if sums.emulated else "the period is not closed",
+        cloud=cloud.name,
+        seller=Party(
+            name=cloud.billing.seller or cloud.name,
+            address=cloud.billing.address,
+            tax_id=cloud.billing.tax_id,
+        ),
+        buyer=Party(name=buyer.name, address=buyer.address),
+        tenant=tenant,
+        period=str(use.period),
+        currency=buyer.currency,
+        cloud_currency=cloud.currency,
+        lines=lines,
+        subtotal=exchange.shown(subtotal),
+        credits=sums.credits,
+        credits_used=exchange.shown(used),
+        net=exchange.shown(net),
+        tax_rate=buyer.tax_rate,
+        tax=exchange.shown(tax),
+        total=exchange.shown(net + tax),
+        residue=exact(sum(pico_of(line.residue) for line in lines)),
+        requests=requests,
+        contracts=contracts,
+        carbon=carbon_of(cloud, office.catalog, office.source, use, tenant, sums.emulated),
+        notes=(*_notes(requests, sums.emulated), *sums.notes),
+        payment_days=cloud.billing.payment_days,
+        basis=sums.basis,
+    )
+
+
+def _requests(counted: Sequence[RequestCount], all_: Sequence[RequestCount]) -> Requests:
+    by_status: dict[str, int] = {}
+    for count in counted:
+        by_status[count.status.value] = by_status.get(count.status.value, 0) + count.requests
+    return Requests(
+        total=sum(by_status.values()),
+        by_status=dict(sorted(by_status.items())),
+        estimated=sum(count.estimated for count in counted),
+        repriced=sum(count.repriced for count in counted),
+        emulated=sum(count.requests for count in all_ if count.emulated),
+    )
+
+
+def _why_not(requests: Requests) -> str:
+    if not requests.total:
+        return "every pool of this cloud is emulated"
+    return f"{requests.emulated} of {requests.total} requests were answered by emulated engines"
+
+
+def _notes(requests: Requests, emulated: bool) -> tuple[str, ...]:
+    found = []
+    if requests.estimated:
+        found.append(f"Our estimate, not the engine's: tokens of {_count(requests.estimated)}.")
+    if requests.repriced:
+        found.append(
+            f"Rated at the prices of the file, for those of their admission were not kept: "
+            f"{_count(requests.repriced)}."
+        )
+    if requests.emulated and not emulated:
+        found.append(
+            f"Left out, for emulated engines answered and such use is never invoiced: "
+            f"{_count(requests.emulated)}."
+        )
+    return tuple(found)
+
+
+def _count(requests: int) -> str:
+    return f"{requests:,} request" + ("" if requests == 1 else "s")
+
+
+def _credits(
+    office: Office, tenant: str, subtotal: int, assessed: Assessment, exchange: Exchange,
+    now_ns: int,
+) -> tuple[CreditUse, ...]:  # fmt: skip
+    period = parse_period(assessed.month)
+    stated = office.cloud.tenants[tenant].prepaid_credits
+    if not stated:
+        return ()
+    terms = tuple(t for t in terms_of(office.cloud) if t.prices.tenant == tenant)
+    kept = {} if office.books is None else office.books.versions()
+    book = PriceBook(current=price_version(office.cloud), kept=kept)
+
+    def accrued(until_ns: int) -> int:
+        part = Period(period.start_ns, until_ns)
+        lines = tenant_use(office.source, tenant, part, book, terms).only(assessed.emulated).lines
+        return exchange.down(
+            sum((exchange.pico(line.pico, line.currency) for line in lines), Fraction(0))
+        )
+
+    left = [credit_left(office.books, tenant, c, exchange.currency, now_ns) for c in stated]
+    slices = slices_of(subtotal, accrued, period, cuts_of(stated, period))
+    return use_credits(stated, left, slices, exchange)
+
+
+def credit_left(
+    books: Books | None, tenant: str, credit: PrepaidCredit, currency: str, now_ns: int
+) -> int:
+    """What is left of a credit by the books, holds taken off, 1e-12; all of it before the first.
+
+    Raises:
+        BooksError: they cannot be read.
+    """
+    place = account_id(AccountKind.PREPAID, f"{tenant}/{credit.key}", currency)
+    if books is None or books.account(place) is None:
+        return pico_of(credit.amount)
+    balance = books.balance(place, now_ns)
+    return balance.credits - balance.debits - balance.pending_debits

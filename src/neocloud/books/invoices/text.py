@@ -1,0 +1,92 @@
+"""A document as plain text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from neocloud.books.invoices.records import Invoice, Party
+from neocloud.books.invoices.wording import (
+    CONTRACT_HEADS,
+    CREDIT_HEADS,
+    TITLES,
+    carbon_sentences,
+    contract_rows,
+    credit_rows,
+    facts_of,
+    groups_of,
+    mark_of,
+    not_an_invoice,
+    sentences_of,
+    sums_of,
+)
+
+_WIDTH = 100
+_RULE = "-" * _WIDTH
+
+
+def invoice_text(invoice: Invoice) -> str:
+    """Lay a document out in 100 columns."""
+    mark = mark_of(invoice)
+    edge = f"  {mark}  ".center(_WIDTH, "=") if mark else "=" * _WIDTH
+    lines = [edge]
+    if mark:
+        lines += textwrap.wrap(not_an_invoice(invoice), _WIDTH)
+    lines += ["", TITLES[invoice.kind].upper(), ""]
+    lines += _parties(invoice.seller, invoice.buyer)
+    lines.append("")
+    lines += [f"{name:12}{value}" for name, value in facts_of(invoice)]
+    lines += ["", *_lines(invoice), _RULE]
+    for each in sums_of(invoice):
+        lines.append(f"{each.text:>84}{each.amount:>16}")
+    lines.append(_RULE)
+    lines += _tables(invoice)
+    for sentence in sentences_of(invoice):
+        lines += textwrap.wrap(sentence, _WIDTH)
+    if invoice.carbon is not None:
+        lines.append("")
+        for sentence in carbon_sentences(invoice.carbon):
+            lines += textwrap.wrap(sentence, _WIDTH)
+    lines.append(edge)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _parties(seller: Party, buyer: Party) -> Iterator[str]:
+    left = [seller.name, *seller.address.splitlines(), seller.tax_id and f"Tax id {seller.tax_id}"]
+    right = [buyer.name, *buyer.address.splitlines(), buyer.tax_id and f"Tax id {buyer.tax_id}"]
+    shown = [[part for part in side if part] for side in (left, right)]
+    for number in range(max(map(len, shown))):
+        one, other = (side[number] if number < len(side) else "" for side in shown)
+        yield f"{one[:48]:50}{other[:50]}"
+
+
+def _lines(invoice: Invoice) -> Iterator[str]:
+    yield f"{'':40}{'quantity':>18}{'price':>14}{'exact':>15}{invoice.currency:>13}"
+    yield _RULE
+    for heading, rows in groups_of(invoice):
+        yield heading
+        for row in rows:
+            first, *rest = textwrap.wrap(row.text, 38)
+            yield (f"  {first:38}{row.quantity:>18}{row.price:>14}{row.exact:>15}{row.amount:>13}")
+            for part in rest:
+                yield f"    {part}"
+    if not invoice.lines:
+        yield "  nothing was used that is charged"
+
+
+def _tables(invoice: Invoice) -> Iterator[str]:
+    for heads, rows in (
+        (CONTRACT_HEADS, contract_rows(invoice)),
+        (CREDIT_HEADS, credit_rows(invoice)),
+    ):
+        if rows:
+            yield from _table(heads, rows)
+            yield ""
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
+    for row in (heads, *rows):
+        first = f"{row[0]:{widths[0]}}"
+        rest = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        yield "  ".join([first, *rest])

@@ -1,0 +1,160 @@
+"""A month of a tenant as the ledger has it: rated use, counts, what it must take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from neocloud.books.contracts import (
+    MonthOfUse,
+    PoolSize,
+    ServiceCount,
+    ServiceWatch,
+    Step,
+    Terms,
+    left_by_others,
+)
+from neocloud.books.prices import PriceBook
+from neocloud.books.rating import Rated, Tally
+from neocloud.ledger import AllocationEvent, EnergyEvent, UsageEvent
+from neocloud.units import Period
+
+Place = tuple[str, str, str]
+"""(site, pool, model)."""
+
+
+class Source(Protocol):
+    """Where events come from: `Reader`, each once, whatever happened to them on the way."""
+
+    def usage(self, period: Period) -> Iterator[UsageEvent]:
+        """Of requests that were admitted in the period."""
+        ...
+
+    def allocation(self, period: Period) -> Iterator[AllocationEvent]:
+        """Spans that overlap the period."""
+        ...
+
+    def energy(self, period: Period) -> Iterator[EnergyEvent]:
+        """Spans that overlap the period."""
+        ...
+
+    def span(self) -> Period | None:
+        """From the first to the last thing on record."""
+        ...
+
+
+class TenantUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tenant used in a period, of real and of emulated engines, each by itself.
+
+    Attributes:
+        period: the period.
+        rated: of both; lines and counts say which.
+        counts: of real use, by contract.
+        emulated_counts: of emulated use.
+        allocation: spans of all holders.
+        tokens: billed or not, by place and whether emulated: the tenant's, and everybody's.
+    """
+
+    period: Period
+    rated: Rated
+    counts: Mapping[str, ServiceCount]
+    emulated_counts: Mapping[str, ServiceCount]
+    allocation: tuple[AllocationEvent, ...]
+    tokens: Mapping[tuple[Place, bool], tuple[int, int]]
+
+    def kinds(self) -> frozenset[bool]:
+        """Whether emulated (True) and real (False) engines or accelerators were used."""
+        return frozenset(
+            [line.emulated for line in self.rated.lines]
+            + [count.emulated for count in self.rated.requests]
+        )
+
+    def only(self, emulated: bool) -> Rated:
+        """One kind of the use."""
+        return Rated(
+            lines=tuple(line for line in self.rated.lines if line.emulated is emulated),
+            requests=tuple(c for c in self.rated.requests if c.emulated is emulated),
+        )
+
+
+def tenant_use(
+    source: Source, tenant: str, period: Period, book: PriceBook, terms: Sequence[Terms]
+) -> TenantUse:
+    """Read and rate a tenant's period; events are taken one by one.
+
+    Args:
+        source: the ledger.
+        tenant: whose.
+        period: by admission; spans are cut to it.
+        book: prices, the kept versions among them.
+        terms: of the tenant's contracts.
+
+    Raises:
+        UnpricedModelError, UnpricedHoursError: something has no price.
+        LedgerError: the ledger cannot be read.
+    """
+    tally = Tally(book, tuple(t.prices for t in terms))
+    watches = {emulated: ServiceWatch(terms) for emulated in (False, True)}
+    tokens: dict[tuple[Place, bool], list[int]] = {}
+    tally.add(_mine(source.usage(period), tenant, watches, tokens))
+    allocation = tuple(source.allocation(period))
+    tally.hold((span for span in allocation if span.tenant == tenant), period)
+    return TenantUse(
+        period=period,
+        rated=tally.rated(),
+        counts=watches[False].counts,
+        emulated_counts=watches[True].counts,
+        allocation=allocation,
+        tokens={place: (mine, all_) for place, (mine, all_) in tokens.items()},
+    )
+
+
+def _mine(
+    events: Iterable[UsageEvent],
+    tenant: str,
+    watches: Mapping[bool, ServiceWatch],
+    tokens: dict[tuple[Place, bool], list[int]],
+) -> Iterator[UsageEvent]:
+    """Events of the tenant; those of all leave their tokens by place."""
+    for event in events:
+        place = ((event.site, event.pool, event.model), event.emulated)
+        sums = tokens.get(place)
+        if sums is None:
+            sums = tokens[place] = [0, 0]
+        count = event.input_tokens + event.output_tokens
+        sums[1] += count
+        if event.tenant == tenant:
+            sums[0] += count
+            watches[event.emulated].note(event)
+            yield event
+
+
+def month_of_use(
+    use: TenantUse, month: str, terms: Sequence[Terms], everyone: Sequence[Terms],
+    pools: Sequence[PoolSize], emulated: bool,
+) -> MonthOfUse:  # fmt: skip
+    """A month as its contracts are settled by it.
+
+    Args:
+        use: what was used.
+        month: UTC month.
+        terms: of the tenant's contracts.
+        everyone: terms of all contracts.
+        pools: of the cloud.
+        emulated: which of the two kinds of use.
+    """
+    span = (use.period.start_ns, use.period.end_ns)
+    bought: dict[str, tuple[Step, ...]] = {}
+    for each in terms:
+        if each.prices.kind == "last_resort":
+            spans = [a for a in use.allocation if a.emulated is emulated]
+            bought[each.name] = left_by_others(each, spans, span, everyone, pools)
+    return MonthOfUse(
+        month=month,
+        terms=tuple(terms),
+        lines=use.only(emulated).lines,
+        counts=use.emulated_counts if emulated else use.counts,
+        bought=bought,
+    )
