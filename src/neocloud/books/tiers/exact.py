@@ -13,9 +13,6 @@ from fractions import Fraction
 
 from neocloud.units import PICO
 
-_FINE = 2**60
-"""Weights are taken to this part of the largest of them."""
-
 
 def stated(value: float | Decimal) -> Fraction:
     """A number of the cloud file or the catalog as it is written there: 0.97 is 97/100."""
@@ -39,17 +36,21 @@ def shared_out(total: int, weights: Sequence[float]) -> list[int]:
     """Split a whole number in the proportion of weights, without rest.
 
     Each part is its exact share rounded down; what is left goes, one each, to those that lost most,
-    of equals to the first. A part of weight 0 is 0.
+    of equals to the first. A part of weight 0 is 0, unless all are: then all count alike.
 
     Args:
         total: what to split; may be negative.
-        weights: none negative, not all zero.
+        weights: at least one; none negative.
     """
     if total < 0:
         return [-part for part in shared_out(-total, weights)]
-    top = max(weights)
-    assert top > 0.0 and min(weights) >= 0.0, "nothing to share by"
-    scaled = [round(weight / top * _FINE) for weight in weights]
+    assert min(weights) >= 0.0, "nobody bears less than nothing"
+    # Floats are whole numbers of one power of two, so that shares are exact.
+    exact = (
+        [Fraction(weight) for weight in weights] if any(weights) else [Fraction(1)] * len(weights)
+    )
+    finest = max(weight.denominator for weight in exact)
+    scaled = [weight.numerator * (finest // weight.denominator) for weight in exact]
     whole = sum(scaled)
     parts = [total * weight // whole for weight in scaled]
     lost = [total * weight % whole for weight in scaled]

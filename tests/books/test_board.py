@@ -1,0 +1,150 @@
+"""The page: whole, self-contained, and drawn to the report's own numbers."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neocloud.books import make_report
+from neocloud.books.board import page_of, write_page
+from neocloud.books.board.charts import COLOURS, Bar, bars, stacks, stepped, ticks
+
+from .metering import CATALOG, Metering, small_cloud, small_plan
+
+_EMPTY = {"meta"}
+
+
+class Seen(HTMLParser):
+    """Which elements a page opens and closes, with their attributes, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in _EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@cache
+def report():
+    return make_report(
+        small_cloud(), CATALOG, small_plan(), Metering(1.2, seconds=20.0).metered(), None
+    )
+
+
+def seen(page: str) -> Seen:
+    found = Seen()
+    found.feed(page)
+    found.close()
+    assert found.open == []
+    return found
+
+
+def test_the_page_is_whole_and_asks_for_nothing_else():
+    page = page_of(report())
+    found = seen(page)
+    tags = {tag for tag, _, _ in found.attributes}
+    assert not tags & {"script", "link", "img", "iframe", "object", "a"}
+    assert not {name for _, name, _ in found.attributes} & {"src", "href", "xlink:href", "onload"}
+    assert not re.search(r"https?://|url\(|@import", page)
+    assert "default-src 'none'" in page
+    assert page == page_of(report())
+
+
+def test_the_page_tells_what_a_board_asks():
+    found = seen(page_of(report()))
+    t = report().tiers
+    for part in (
+        "EMULATED", "Energy is modelled", "From power to tokens", "difference 0", "goodput",
+        "depreciation", "idle", "Planned, simulated and metered", "efficiency",
+        f"{t.tiers[-1].revenue:,.4f} USD", f"{t.utilisation.used:.1%}", "ashburn / llama / acme",
+    ):  # fmt: skip
+        assert part in " ".join(found.text.split()), part
+
+
+def test_names_of_the_file_cannot_break_the_page(tmp_path: Path):
+    spoilt = msgspec.structs.replace(report(), cloud="<script>alert('x')</script>&")
+    path = tmp_path / "report.html"
+    write_page(spoilt, path)
+    page = path.read_text()
+    assert "<script" not in page
+    assert "<script>alert('x')</script>&" in seen(page).text
+
+
+def rectangles(svg: str) -> list[dict[str, float]]:
+    """Place and size of each bar of a picture."""
+    found = []
+    for inside in re.findall(r"<rect ([^>]*)>", svg):
+        values = dict(re.findall(r'(\S+)="([^"]*)"', inside))
+        found.append({name: float(values[name]) for name in ("x", "y", "width", "height")})
+    return found
+
+
+def bar(since: float, to: float) -> Bar:
+    return Bar(label="a", since=since, to=to, colour="level", text="")
+
+
+@given(st.lists(st.floats(-1e6, 1e6).filter(lambda v: abs(v) > 1.0), min_size=1, max_size=8))
+def test_bars_are_as_long_as_their_amounts(amounts):
+    drawn = rectangles(bars([bar(0.0, amount) for amount in amounts], "t"))
+    longest = max(abs(amount) for amount in amounts)
+    scale = max(r["height"] for r in drawn) / longest
+    for amount, r in zip(amounts, drawn, strict=True):
+        assert r["height"] == pytest.approx(max(abs(amount) * scale, 1.0), abs=0.02)
+
+
+@given(st.floats(0.1, 100), st.lists(st.floats(-0.04, 1000), min_size=1, max_size=5))
+def test_a_waterfall_goes_on_where_it_stopped(start, adds):
+    steps, level = [], start
+    for add in adds:
+        after = max(level + add, 0.01)
+        steps.append(bar(level, after))
+        level = after
+    drawn = rectangles(stepped(bar(0.0, start), steps, bar(0.0, level), "t"))
+    levels = [start, *(step.to for step in steps)]
+    for before, after, r in zip(levels[:-1], levels[1:], drawn[1:-1], strict=True):
+        if r["height"] > 1.01:
+            top = r["y"] if after > before else r["y"] + r["height"]
+            assert (after > before) == (top == r["y"])
+    assert drawn[-1]["y"] >= 0.0
+    assert all(0.0 <= r["y"] <= r["y"] + r["height"] <= 260.0 for r in drawn)
+
+
+def test_stacks_are_shares_of_the_longest_row():
+    parts = [("a", "power", 1.0), ("b", "token", 3.0)]
+    drawn = rectangles(stacks([("one", parts), ("two", [("c", "idle", 2.0)])], "t"))
+    assert drawn[1]["width"] == pytest.approx(3 * drawn[0]["width"], abs=0.05)
+    assert drawn[2]["width"] == pytest.approx(2 * drawn[0]["width"], abs=0.05)
+    assert drawn[1]["x"] == pytest.approx(drawn[0]["x"] + drawn[0]["width"], abs=0.11)
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
+def test_ticks_are_few_and_within(low, width):
+    found = ticks(low, low + width, logarithmic=False)
+    slack = 1e-9 * max(abs(low), abs(low + width))
+    assert all(low - slack <= tick <= low + width + slack for tick in found)
+    assert len(found) <= 6
+
+
+def test_every_colour_that_is_drawn_is_there():
+    assert all(re.fullmatch(r"#[0-9a-f]{6}", colour) for colour in COLOURS.values())
