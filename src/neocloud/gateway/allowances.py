@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from neocloud.gateway.post import Post
 from neocloud.gateway.settings import Settings
@@ -19,14 +19,22 @@ async def allowances(settings: Settings, post: Post) -> Quotas:
         BankError: the store of the quotas cannot be used.
         LedgerError: the ledger cannot be read.
     """
-    bank = _bank(settings)
-    quotas = _quotas(settings, post, post.number, bank)
-    counts = None if bank is None else of_worker(post, shared=_shared(settings))
-    spent = await asyncio.to_thread(
-        spent_this_month, settings.ledger, settings.rules, time.time_ns(), None, counts
-    )
-    await quotas.start(spent)
+    quotas = _quotas(settings, post, post.number, _bank(settings))
+    await quotas.start(await spent_by(settings, post, settings.rules.budgets))
     return quotas
+
+
+async def spent_by(settings: Settings, post: Post, tenants: Collection[str]) -> dict[str, int]:
+    """What tenants have spent this month, as far as this worker answers for it.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    alone = settings.quotas is None and settings.workers == 1
+    counts = None if alone else of_worker(post, shared=_shared(settings))
+    return await asyncio.to_thread(
+        spent_this_month, settings.ledger, settings.rules, time.time_ns(), tenants, counts
+    )
 
 
 async def retire(settings: Settings, post: Post, numbers: Iterable[int]) -> None:

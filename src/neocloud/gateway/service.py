@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from neocloud.engines import Endpoint
-from neocloud.gateway.allowances import allowances
+from neocloud.gateway.allowances import allowances, spent_by
 from neocloud.gateway.answers import refusal
 from neocloud.gateway.callers import Callers
 from neocloud.gateway.energy import EnergyMeters
@@ -26,7 +26,6 @@ from neocloud.gateway.post import Post
 from neocloud.gateway.refit import besides, fleet_of
 from neocloud.gateway.settings import Settings
 from neocloud.gateway.shares import HourShares, shares_at
-from neocloud.gateway.spent import spent_this_month
 from neocloud.gateway.tls import renew, tls_context
 from neocloud.gateway.tracing import Tracing
 from neocloud.gateway.watching import energy_meters, start_observing, warn_of_undelivered
@@ -57,8 +56,10 @@ class Service:
         meter: Meter,
         client: Client,
         watch: KeyWatch,
+        post: Post,
     ) -> None:
         self.settings = settings
+        self._post = post
         self.gateway = gateway
         self.ledger = gateway.ledger
         self._meter = meter
@@ -107,7 +108,7 @@ class Service:
         gateway.shares = _shares(settings)
         meter = Meter(fleet, ledger if holdings else None, settings.observing.ground)
         await meter.look(fleet.backends)
-        service = cls(settings, gateway, meter, client, watch)
+        service = cls(settings, gateway, meter, client, watch, post)
         service._tracing = start_observing(
             gateway, settings.observing, post.number, lambda: service.connections
         )
@@ -165,7 +166,7 @@ class Service:
             if self._server is not None:
                 self._server.limits = _limits(settings)
             for tenant, money in spent.items():
-                await gateway.quotas.reconcile(tenant, money)
+                gateway.quotas.charge(tenant, money)
             await self._look_for_keys()
 
     def drain_replica(self, replica: str, *, drained: bool) -> bool:
@@ -260,9 +261,7 @@ class Service:
 
     async def _spent_of_new_budgets(self, settings: Settings) -> dict[str, int]:
         new = settings.rules.budgets - self.gateway.rules.budgets
-        return await asyncio.to_thread(
-            spent_this_month, settings.ledger, settings.rules, time.time_ns(), new
-        )
+        return await spent_by(settings, self._post, new)
 
     async def _watch_keys(self) -> None:
         """Take up keys that are made, rotated or revoked."""

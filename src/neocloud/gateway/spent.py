@@ -18,24 +18,23 @@ def spent_this_month(
     place: LedgerPlace,
     rules: Rules,
     now_ns: int,
-    tenants: Collection[str] | None = None,
+    tenants: Collection[str],
     counts: Callable[[UsageEvent], bool] | None = None,
 ) -> dict[str, int]:
     """Money in 1e-12 of the currency, by tenant, rated at the prices in force now.
 
     Args:
         place: the ledger.
-        rules: prices, and who has a budget.
+        rules: prices.
         now_ns: present time.
-        tenants: who is looked at: those with a budget unless given; for none nothing is read.
+        tenants: who is looked at; for none nothing is read.
         counts: which events count; all unless given.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    limited = rules.budgets if tenants is None else tenants
-    spent = dict.fromkeys(limited, 0)
-    if not limited:
+    spent = dict.fromkeys(tenants, 0)
+    if not spent:
         return spent
     month = parse_period(format_utc(now_ns)[:7])
     for event in Reader(place).usage(month):

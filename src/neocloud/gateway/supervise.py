@@ -63,7 +63,10 @@ class Supervisor:
     # bringing up and down
 
     async def start(self) -> tuple[int, int]:
-        """Start the workers, the first before the others: it answers for all that was spent.
+        """Start the workers.
+
+        Where there are budgets the first comes before the others: it answers for all that was
+        spent before, of which nothing may be given out again meanwhile.
 
         Returns:
             Requests that were found open, and keys.
@@ -80,7 +83,8 @@ class Supervisor:
                 now_ns=time.time_ns(),
             )  # fmt: skip
         keys = 0
-        for seats in ((0,), range(1, count)):
+        every = range(count)
+        for seats in (every[:1], every[1:]) if self._settings.rules.budgets else (every,):
             hands = [await self._begin(seat, seat, retired if seat == 0 else ()) for seat in seats]
             for serving in await asyncio.gather(*(hand.serves for hand in hands)):
                 recovered, keys = recovered + serving.recovered, serving.keys

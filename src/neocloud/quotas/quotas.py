@@ -252,6 +252,20 @@ class Quotas:
         elif account is not None and month == account.month.key:
             _set_spent(account, spent)
 
+    def charge(self, tenant: str, money: int) -> None:
+        """Count what this worker's requests cost before their tenant had a budget.
+
+        Args:
+            tenant: that has a budget since `change`.
+            money: 1e-12 of the currency, in the current month; the budget may so end below zero.
+        """
+        account = self._accounts.get(tenant)
+        if account is not None:
+            account.month.used += money
+            if self._bank is None:  # else it learns of it, and leases so much less
+                account.month.free -= money
+            self._desk.active.add(account)
+
     def change(self, limits: Mapping[str, TenantLimit]) -> None:
         """Let other limits hold from now on. What is in flight is settled where it was held."""
         self._desk.change(limits)

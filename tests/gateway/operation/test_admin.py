@@ -53,7 +53,9 @@ def test_an_operator_drains_a_replica_and_lets_it_come_again(
         assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
         lines = page.body.decode().splitlines()
         opened = [line for line in lines if line.startswith("neocloud_num_requests_running{")]
-        assert opened == [f'neocloud_num_requests_running{{worker="{n}"}} 0' for n in range(int(workers))]
+        assert opened == [
+            f'neocloud_num_requests_running{{worker="{n}"}} 0' for n in range(int(workers))
+        ]
         assert sum(line.startswith("# TYPE neocloud_num_requests_running ") for line in lines) == 1
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -161,4 +162,11 @@ def test_a_new_plan_moves_the_emulated_engines_without_an_end_to_any_answer(
         assert set(told) == {(200, True)}, told
         (new_engines,) = house.children("neocloud.engines.emulated")
         assert new_engines != engines
+        assert {replica["in_flight"] for replica in house.order("replicas").json()} == {0}
         assert house.stop() == 0
+    spans = defaultdict(list)
+    for event in Reader(tmp_path / "ledger.db").allocation():
+        spans[event.holder].append((event.start_ns, event.end_ns))
+    assert set(spans) >= set(after)
+    for of in spans.values():  # one worker writes them, and each second once
+        assert all(end <= start for (_, end), (start, _) in pairwise(sorted(of)))
