@@ -352,46 +352,6 @@ def test_disconnect_is_told_at_once() -> None:
     run(handler, test)
 
 
-def test_back_pressure_reaches_the_writer() -> None:
-    events: list[str] = []
-    written = 0
-
-    async def produce(exchange: Exchange) -> None:
-        nonlocal written
-        exchange.on_back_pressure(lambda: events.append("pause"), lambda: events.append("resume"))
-        exchange.start(200)
-        for _ in range(200):
-            exchange.write(b"x" * 100_000)
-            written += 1
-            await exchange.drain()
-        exchange.finish()
-
-    tasks: list[asyncio.Task[None]] = []
-
-    async def test(server: Server) -> None:
-        reader, writer = await asyncio.open_connection(*server.address, limit=1000)
-        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-        while "pause" not in events:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
-        stalled = written
-        await asyncio.sleep(0.1)
-        assert written == stalled < 200
-        size = 0
-        while data := await reader.read(1 << 20):
-            size += len(data)
-        assert size > 20_000_000
-        assert "resume" in events
-        writer.close()
-
-    run(
-        lambda e: tasks.append(asyncio.ensure_future(produce(e))),
-        test,
-        Limits(write_timeout_s=30),
-    )
-    assert tasks[0].done()
-
-
 def test_graceful_close_lets_running_answers_end() -> None:
     waiting: list[Exchange] = []
 

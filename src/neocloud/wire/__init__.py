@@ -1,7 +1,7 @@
 """HTTP/1.1 over asyncio, server and client, with no meaning of its own.
 
 Both sides work with callbacks on protocols, so that a request needs no task, and bytes pass as
-they are. Who wants `await` has `Exchange.drain` and `fetch`.
+they are. Who wants `await` has `fetch`.
 """
 
 from neocloud.wire.client import Call, Client, InPieces, Pool, Receiver

@@ -65,7 +65,6 @@ class ServerConnection(asyncio.Protocol):
         "_stage",
         "_transport",
         "_url",
-        "_waiters",
         "_waiting_bytes",
         "closing",
         "lingering",
@@ -95,7 +94,6 @@ class ServerConnection(asyncio.Protocol):
         self._messages = 0  # that one piece of data completed
         self._repeated: Repeated | None = None
         self._like: _Like = ("", "", {}, "", {})
-        self._waiters: list[asyncio.Future[None]] = []
         self._since = server.clock
         self.closing = False
         self.lingering = False
@@ -171,7 +169,6 @@ class ServerConnection(asyncio.Protocol):
         """The client has caught up."""
         self.writing_paused = False
         self._since = self.server.clock
-        self._release()
         if self._current is not None:
             self._current.relieved()
 
@@ -264,13 +261,6 @@ class ServerConnection(asyncio.Protocol):
         """The client's address; empty where there is none."""
         name = self._transport.get_extra_info("peername")
         return str(name[0]) if isinstance(name, tuple) and name else ""
-
-    async def drain(self) -> None:
-        """Wait until less waits to be sent, or the client is gone."""
-        if self.writing_paused:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
 
     def answered(self, exchange: Exchange) -> None:
         """The answer was written whole: close, or go on with the next request."""
@@ -397,15 +387,8 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _release(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
     def _forget(self) -> None:
         current, self._current = self._current, None
         self._ready.clear()
-        self._release()
         if current is not None:
             current.lost()

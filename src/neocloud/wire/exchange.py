@@ -127,11 +127,6 @@ class Exchange:
         if self._state < _FINISHED and self._connection.writing_paused:
             pause()
 
-    async def drain(self) -> None:
-        """Wait until the client has taken enough of what was written, or is gone."""
-        if self._state < _FINISHED:
-            await self._connection.drain()
-
     def respond(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
         """Answer at once with a whole body.
 
