@@ -77,7 +77,7 @@ def test_the_page_tells_what_a_board_asks():
     for part in (
         "EMULATED", "Energy is modelled", "From power to tokens", "difference 0", "goodput",
         "depreciation", "idle", "Planned, simulated and metered", "efficiency",
-        f"{t.tiers[-1].revenue:,.4f} USD", f"{t.utilisation.used:.1%}", "ashburn / llama / acme",
+        f"{t.tiers[-1].revenue:,.5f} USD", f"{t.utilisation.used:.1%}", "ashburn / llama / acme",
     ):  # fmt: skip
         assert part in " ".join(found.text.split()), part
 

@@ -1,0 +1,119 @@
+"""`neocloud report` as a user meets it: text, JSON, CSV, page, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from neocloud.activity import Origin, write_parquet
+from neocloud.books import Report
+from neocloud.cli.failure import Failure
+from neocloud.cli.report import command
+from neocloud.planner import planned_activity, write_plan
+
+from ..books.metering import TEXT, Metering  # noqa: TID252  (one plan, one ledger)
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cloud, plan, ledger of twenty seconds, and activity of a twin."""
+    made = tmp_path_factory.mktemp("reported")
+    (made / "cloud.yaml").write_text(TEXT)
+    metering = Metering(1.0, seconds=20.0)
+    write_plan(metering.plan, made / "plan.json")
+    metering.write(made / "ledger.db")
+    planned = planned_activity(metering.plan)
+    twin = [msgspec.structs.replace(row, source=Origin.SIMULATED) for row in planned]
+    write_parquet(twin, made / "twin.parquet")
+    write_parquet(planned, made / "planned.parquet")
+    return made
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(command, [str(folder / "cloud.yaml"), *arguments])
+
+
+def told(folder: Path, *arguments: str) -> str:
+    done = run(folder, *arguments)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_text_has_tiers_use_models_and_causes(folder: Path):
+    text = told(folder)
+    for part in (
+        "By tier, USD", "difference 0", "Power contracts", "Accelerator-hours", "goodput",
+        "market low", "By site, model, tenant", "From planned to metered", "utilisation",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_the_json_is_of_the_published_schema(folder: Path):
+    printed = told(
+        folder, "--json", "--by", "use,tenant", "--activity", str(folder / "twin.parquet")
+    )
+    found = json.loads(printed)
+    jsonschema.validate(found, json.loads((SCHEMAS / "report.schema.json").read_text()))
+    assert found["schema"] == "neocloud.report/2"
+    report = msgspec.json.decode(printed, type=Report)
+    assert report.tiers.by == ("use", "tenant")
+    assert [(g.use, g.tenant) for g in report.tiers.groups] == [("idle", ""), ("inference", "acme")]
+    assert report.models[0].simulated is not None
+    assert report.tiers.identity.difference == 0
+
+
+def test_the_csv_adds_up_to_the_cost(folder: Path):
+    lines = list(csv.DictReader(io.StringIO(told(folder, "--csv", "--by", "tenant"))))
+    assert [line["tenant"] for line in lines] == ["", "acme"]
+    report = msgspec.json.decode(told(folder, "--json"), type=Report)
+    assert sum(Decimal(line["cost"]) for line in lines) == report.tiers.tiers[-1].cost_so_far
+
+
+def test_the_page_is_written_beside_the_text(folder: Path, tmp_path: Path):
+    page = tmp_path / "report.html"
+    assert told(folder, "--html", str(page)).endswith(f"Page: {page}\n")
+    assert page.read_text().startswith("<!doctype html>")
+    quiet = told(folder, "--html", str(page), "--json")
+    assert json.loads(quiet)["cloud"] == "small"
+
+
+def test_a_period_holds_what_lies_in_it(folder: Path):
+    whole = msgspec.json.decode(told(folder, "--json"), type=Report)
+    part = msgspec.json.decode(
+        told(folder, "--json", "--period", "2026-10-05T13:00:00Z/2026-10-05T13:00:10Z"), type=Report
+    )
+    assert 0 < part.requests < whole.requests
+    assert part.tiers.hours[0].standing == pytest.approx(8 * 10 / 3600)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--by", "site,week"), "no 'week'. All: site, pool, model, tenant, use"),
+        (("--by", "tenants"), "Nearest: tenant."),
+        (("--by", "site,site"), "name each once"),
+        (("--json", "--csv"), "give one of them"),
+        (("--html", "none/report.html"), "none/report.html cannot be written"),
+        (("--activity", "none.parquet"), "none.parquet: "),
+        (("--activity", "cloud.yaml"), "is no activity"),
+        (("--activity", "planned.parquet"), "holds no activity of source `simulated`"),
+        (("--picture", "report.doc"), ".png or .svg"),
+    ],
+)
+def test_wrong_use_is_told(folder: Path, arguments, message, monkeypatch):
+    monkeypatch.chdir(folder)
+    done = run(folder, *arguments)
+    assert isinstance(done.exception, Failure)
+    assert done.exception.status == 2
+    assert message in str(done.exception)
+    assert done.output == ""
