@@ -363,3 +363,25 @@ def test_rates_of_several_workers_overshoot_by_one_periods_refill_at_most(steps)
                 assert tokens <= 300 + 300 * refilled_s / 60 + 1e-6
 
     asyncio.run(main())
+
+
+def test_a_budget_that_comes_later_is_leased_and_what_was_spent_before_counts():
+    async def main() -> None:
+        clock, bank, workers = pair(TenantLimit(concurrent_requests=8))
+        for worker in workers:
+            await worker.start()
+            worker.change({TENANT: TenantLimit(concurrent_requests=8, budget=100)})
+            worker.charge(TENANT, 30)
+        first, second = workers
+        assert isinstance(first.admit(TENANT, 10, 1, clock.now_s), NeedsLease)  # no refusal
+        await periods(clock, 2, first, second)
+        assert bank.charged() >= 60
+        hold = await admit_once(first, clock, 25, 1)
+        assert isinstance(hold, Hold)
+        first.settle(hold, 25, 1)
+        await periods(clock, 12, first, second)
+        assert not isinstance(await admit_once(second, clock, 20, 1), Hold)
+        assert isinstance(await admit_once(second, clock, 15, 1), Hold)
+        assert bank.charged() == 100
+
+    asyncio.run(main())

@@ -13,7 +13,15 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from neocloud.quotas.bank import Ask, Grant, MoneyAsk, RateAsk, SlotAsk
+from neocloud.quotas.bank import (
+    Ask,
+    CountGrant,
+    Grant,
+    MoneyAsk,
+    RateAsk,
+    RateGrant,
+    SlotAsk,
+)
 from neocloud.quotas.records import Patience, TenantLimit
 
 NO_MONEY_LIMIT = 10**40
@@ -107,6 +115,8 @@ class Account:
             month.free = 0
         else:
             month.free = min(month.free, whole)
+        if banked:
+            self.known = _with_new_pools(self.known, old, limit)
 
     def roll(self, month: str, *, banked: bool) -> None:
         """Begin a month with its whole budget; holds of the old one are settled in the old one."""
@@ -309,6 +319,19 @@ def _kept(free: N, ahead: N, need: N, *, idle: bool, alone: bool) -> N:
     if free < need:
         return free * 0
     return min(free, ahead) if idle else free
+
+
+def _with_new_pools(known: Grant, old: TenantLimit, limit: TenantLimit) -> Grant:
+    """Nothing is known yet of a limit that has just come, so all of it may be there."""
+    if old.requests_per_minute is None and limit.requests_per_minute is not None:
+        known = replace(known, requests=RateGrant(pool=limit.requests_per_minute))
+    if old.tokens_per_minute is None and limit.tokens_per_minute is not None:
+        known = replace(known, tokens=RateGrant(pool=limit.tokens_per_minute))
+    if old.concurrent_requests is None and limit.concurrent_requests is not None:
+        known = replace(known, slots=CountGrant(pool=limit.concurrent_requests))
+    if old.budget is None and limit.budget is not None:
+        known = replace(known, money=CountGrant(pool=limit.budget))
+    return known
 
 
 def _rate_ask(kept: float, back: float, need: float, most: float) -> RateAsk:
