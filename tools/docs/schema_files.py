@@ -11,6 +11,7 @@ import msgspec
 from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
 from neocloud.books import Invoice, Report, UsageSummary
+from neocloud.books.rating import RatePreview
 from neocloud.calibration import Accuracy
 from neocloud.cli.ledger import LedgerCheck
 from neocloud.ledger import UsageEvent
@@ -60,6 +61,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "comparison": _record(Comparison),
     "validation": _record(Validation),
     "report": _record(Report),
+    "rate": _record(RatePreview),
     "invoice": _record(Invoice),
     "activity": _record(Row, ACTIVITY),
     "usage-event": _record(UsageEvent, LEDGER),

@@ -26,6 +26,7 @@ _VERBS = {
     "usage": "Show what was metered.",
     "export": "Write what was metered as Parquet or CSV.",
     "ledger": "Back up, verify, compact or migrate a ledger.",
+    "rate": "Show what usage costs, and how that differs from what was billed.",
     "invoice": "Make the specimen invoice of a tenant and period.",
     "report": "Compare what was planned with what was metered.",
 }

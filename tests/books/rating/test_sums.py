@@ -133,7 +133,7 @@ def test_memory_is_for_prices_not_for_events(monkeypatch: pytest.MonkeyPatch):
         rated = rate(
             BOOK,
             (
-                event(n, admitted_ns=START_NS + chance.randrange(700) * HOUR_NS, price_version="x")
+                event(n, admitted_ns=START_NS + chance.randrange(200) * HOUR_NS, price_version="x")
                 for n in range(count)
             ),
         )
@@ -143,7 +143,7 @@ def test_memory_is_for_prices_not_for_events(monkeypatch: pytest.MonkeyPatch):
         return high
 
     peak(1000)
-    assert peak(16_000) < 1.5 * peak(2000)
+    assert peak(16_000) < 1.5 * peak(4000)
 
 
 def test_a_model_without_a_price_is_refused_with_tenant_and_time():

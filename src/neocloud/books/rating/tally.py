@@ -23,6 +23,7 @@ from neocloud.books.prices import (
 from neocloud.books.rating.held import held_sums
 from neocloud.books.rating.pricing import held_lines, token_lines
 from neocloud.books.rating.records import Rated, RequestCount, UnpricedModelError
+from neocloud.books.rating.slots import Slots
 from neocloud.books.rating.sums import (
     CountKey,
     HeldKey,
@@ -60,9 +61,14 @@ class Tally:
         self._counts: dict[CountKey, list[int]] = {}
         self._versions: dict[str, _Version] = {}
         self._rate_contracts: dict[tuple[str, str], list[int]] = {}
+        self._by_hour: set[tuple[str, str]] = set()
         for place, terms in enumerate(self.contracts):
+            of = (terms.tenant, terms.model)
             if terms.bill is not TokenBill.NONE:
-                self._rate_contracts.setdefault((terms.tenant, terms.model), []).append(place)
+                self._rate_contracts.setdefault(of, []).append(place)
+            if terms.bill is TokenBill.RATE:
+                self._by_hour.add(of)
+        self._slots = Slots(book, self.contracts)
 
     def add(self, events: Iterable[UsageEvent]) -> None:
         """Add events, each of which is in no other call.
@@ -70,7 +76,7 @@ class Tally:
         Raises:
             UnpricedModelError: a model has no price. What was added so far is then not to be used.
         """
-        groups = self._groups
+        groups, slots, by_hour = self._groups, self._slots, self._by_hour
         get = groups.get
         for e in events:
             read, cached, written, reasoning = (
@@ -81,21 +87,26 @@ class Tally:
                 cached = read
             if reasoning > written:  # noqa: PLR1730
                 reasoning = written
+            hour = e.admitted_ns // HOUR_NS
+            slot = slots[hour]
+            if by_hour and (e.tenant, e.model) in by_hour:
+                slot = ~hour  # each hour by itself; below zero, so that it is no other slot
             key = (
                 e.tenant, e.model, e.status, e.price_version, e.emulated, e.estimated, e.api,
-                e.site, e.pool, e.accelerator, e.admitted_ns // HOUR_NS,
+                e.site, e.pool, e.accelerator, slot,
             )  # fmt: skip
             sums = get(key)
             if sums is None:
                 if len(groups) >= _MOST_GROUPS:
                     self._fold()
-                groups[key] = [1, read, cached, written, reasoning]
+                groups[key] = [1, read, cached, written, reasoning, hour]
             else:
                 sums[0] += 1
                 sums[1] += read
                 sums[2] += cached
                 sums[3] += written
                 sums[4] += reasoning
+                sums[5] = min(sums[5], hour)
 
     def hold(self, spans: Iterable[AllocationEvent], period: Period | None = None) -> None:
         """Add accelerator-time that tenants held, of the part of the spans within the period.
@@ -147,10 +158,8 @@ class Tally:
         self._groups.clear()
 
     def _fold_group(self, group: _Group, sums: Sequence[int]) -> None:
-        tenant, model, status, stamped, emulated, estimated, api, site, pool, accelerator, hour = (
-            group
-        )
-        requests, read, cached, written, reasoning = sums
+        tenant, model, status, stamped, emulated, estimated, api, site, pool, accelerator, _ = group
+        requests, read, cached, written, reasoning, hour = sums  # the first of its like
         if stamped not in self._versions:
             self._versions[stamped] = _Version(self.book, stamped)
         version = self._versions[stamped]
