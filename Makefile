@@ -5,8 +5,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 LOCK = requirements/lock.txt
 PYTEST_ARGS ?=
+MINUTES ?= 30
 
-.PHONY: help demo test check format docs fit bench bench-gateway lock wheel clean
+.PHONY: help demo test check format docs fit bench bench-gateway soak lock wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22
@@ -53,6 +54,9 @@ bench: $(VENV)/.dev ## points per second of model and search, times and gaps of 
 
 bench-gateway: $(VENV)/.dev ## the gateway beside its peers, on this machine
 	$(BIN)/python bench/gateway/run.py
+
+soak: $(VENV)/.dev ## kill, flood and weigh the gateway, a million requests at least: make soak MINUTES=30
+	$(BIN)/python tools/soak.py --minutes $(MINUTES)
 
 lock: $(VENV)/.dev ## pin again what pyproject.toml allows
 	$(BIN)/python tools/lock.py
