@@ -26,9 +26,11 @@ from service import Service, StepFailedError, neocloud, shown
 from neocloud.ledger import Reader, Status
 
 HERE = Path(__file__).resolve().parent
-CLOUD, PLAN, PICTURE, LOG = "cloud.yaml", "plan.json", "report.png", "up.log"
+CLOUD, PLAN, PICTURE, PAGE, LOG = (
+    "cloud.yaml", "plan.json", "report.png", "report.html", "up.log",
+)  # fmt: skip
 INVOICED = "rheingold"
-MADE = (CLOUD, PLAN, PICTURE, LOG, "usage.txt", "invoice.txt", "report.txt", "ledger.*")
+MADE = (CLOUD, PLAN, PICTURE, PAGE, LOG, "usage.txt", "invoice.txt", "report.txt", "ledger.*")
 """What a run leaves in its folder; an earlier run's are removed, and nothing else is."""
 
 
@@ -97,8 +99,11 @@ def _demo(folder: Path, seconds: float, fraction: float, seed: int) -> int:
     same = _compared(folder, counts)
     _title("Billed")
     shown(folder, "invoice", CLOUD, "--tenant", INVOICED, saved="invoice.txt")
-    _title("Planned against metered")
-    shown(folder, "report", CLOUD, "--plan", PLAN, "--picture", PICTURE, saved="report.txt")
+    _title("Cost and margin by tier, planned against metered")
+    shown(
+        folder, "report", CLOUD, "--plan", PLAN, "--picture", PICTURE, "--html", PAGE,
+        saved="report.txt",
+    )  # fmt: skip
     _title("Files")
     for path in sorted(folder.iterdir()):
         print(f"{path.stat().st_size:>12,} {path}")
