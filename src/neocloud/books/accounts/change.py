@@ -71,13 +71,8 @@ class SqliteChange:
             if encoded(known.draft) != encoded(draft):
                 raise ConflictError(f"document {draft.id} was issued and is another one")
             return known
-        number = None
-        if draft.series:
-            (last,) = self._connection.execute(
-                "SELECT coalesce(max(number), 0) FROM documents WHERE series = ?", (draft.series,)
-            ).fetchone()
-            number = last + 1
         with self._all_or_none():
+            number = self._next_number(draft.series) if draft.series else None
             self._connection.execute(
                 f"INSERT INTO documents ({DOCUMENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 (number, self._now_ns, draft.id, draft.kind, draft.series, draft.tenant,
@@ -108,6 +103,15 @@ class SqliteChange:
         self._connection.execute(
             "INSERT OR IGNORE INTO versions VALUES (?, ?)", (version.id, version.encoded())
         )
+
+    def _next_number(self, series: str) -> int:
+        """The number after the last of a series, which is then the last."""
+        row = self._connection.execute(
+            "INSERT INTO series VALUES (?, 1) "
+            "ON CONFLICT (name) DO UPDATE SET last = last + 1 RETURNING last",
+            (series,),
+        ).fetchone()
+        return int(row[0])
 
     @contextmanager
     def _all_or_none(self) -> Iterator[None]:

@@ -49,6 +49,7 @@ CREATE TABLE documents (
     id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, series TEXT NOT NULL, tenant TEXT NOT NULL,
     start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, body BLOB NOT NULL,
     UNIQUE (series, number));
+CREATE TABLE series (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE billed (
     document TEXT NOT NULL, place INTEGER NOT NULL, line BLOB NOT NULL,
     PRIMARY KEY (document, place)) WITHOUT ROWID;
