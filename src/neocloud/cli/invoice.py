@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -77,18 +77,18 @@ def command(
     _check(tenant, credit, reason, close=close, bill_again=bill_again)
     with _failures(cloud):
         if credit is not None:
-            books = SqliteBooks(books_path(ledger_of(cloud, cloud_file)))
-            made = credit_invoice(
-                books, credit, reason or "", time.time_ns(), bill_again=bill_again
-            )
+            with closing(SqliteBooks(books_path(ledger_of(cloud, cloud_file)))) as books:
+                made = credit_invoice(
+                    books, credit, reason or "", time.time_ns(), bill_again=bill_again
+                )
         else:
             assert tenant is not None
             check_tenant(tenant, cloud.tenants, cloud.file)
             reader = Reader(ledger_of(cloud, cloud_file))
-            books = SqliteBooks(books_path(reader.place))
-            known = books if close or books.path.exists() else None
-            office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
-            made = _made(office, tenant, period, close=close)
+            with closing(SqliteBooks(books_path(reader.place))) as books:
+                known = books if close or books.path.exists() else None
+                office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
+                made = _made(office, tenant, period, close=close)
     if close and made.kind is Kind.SPECIMEN:
         click.echo(f"Nothing was closed or issued: {made.why_not}.", err=True)
     _show(made, as_json=as_json, html=html, pdf=pdf)

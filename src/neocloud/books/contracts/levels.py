@@ -77,5 +77,7 @@ def _in_time(terms: Terms, event: UsageEvent) -> bool | None:
         return took <= (terms.ttft_ms + after_first * terms.tpot_ms) * _MS_NS
     if terms.ttft_ms and event.first_token_ns - event.admitted_ns > terms.ttft_ms * _MS_NS:
         return False
+    if not after_first:
+        return True
     rest = event.finished_ns - event.first_token_ns
     return not terms.tpot_ms or rest <= after_first * terms.tpot_ms * _MS_NS

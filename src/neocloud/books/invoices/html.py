@@ -30,7 +30,7 @@ body { margin: 0; background: #e9edf2; color: var(--ink);
 main { position: relative; max-width: 60rem; margin: 2rem auto; padding: 3rem;
   background: #fff; box-shadow: 0 1px 6px #0002; overflow: hidden; }
 header { display: flex; justify-content: space-between; gap: 2rem; align-items: flex-start; }
-h1 { margin: 0; font-size: 1.9rem; font-weight: 600; letter-spacing: -.01em; }
+h1 { margin: 0; white-space: nowrap; font-size: 1.9rem; font-weight: 600; letter-spacing: -.01em; }
 h2 { margin: 2rem 0 .5rem; font-size: .8rem; font-weight: 600; color: var(--soft);
   text-transform: uppercase; letter-spacing: .06em; }
 .parties { display: grid; grid-template-columns: 1fr 1fr 1.2fr; gap: 2rem; margin: 2rem 0; }
@@ -45,7 +45,9 @@ th { padding: .4rem .5rem; text-align: right; font-weight: 500; color: var(--sof
 td { padding: .35rem .5rem; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; }
-tr.group td { padding-top: 1rem; font-weight: 600; border-bottom-color: var(--ink); }
+th:first-child, td:first-child { padding-left: 0; }
+th:last-child, td:last-child { padding-right: 0; }
+tr.group td { padding-top: 1rem; font-weight: 600; }
 td.exact { color: var(--soft); }
 .sums { width: auto; min-width: 22rem; margin: 1rem 0 0 auto; }
 .sums td { border: 0; }
@@ -61,7 +63,9 @@ td.exact { color: var(--soft); }
 @media (max-width: 44rem) { main { margin: 0; padding: 1.25rem; }
   .parties { grid-template-columns: 1fr; gap: 1.25rem; } .mark span { font-size: 4rem; }
   .sums { min-width: 0; width: 100%; } }
-@media print { body { background: #fff; } main { margin: 0; padding: 0; box-shadow: none;
+@media print { body { background: #fff; font-size: 11px; }
+  .mark span { font-size: 7rem; }
+  main { margin: 0; padding: 0; box-shadow: none;
   max-width: none; overflow: visible; } tr { break-inside: avoid; } thead { display:
   table-header-group; } @page { margin: 18mm; } }
 """
@@ -97,7 +101,8 @@ def _mark(invoice: Invoice) -> Iterator[str]:
 
 
 def _body(invoice: Invoice, title: str) -> Iterator[str]:
-    yield f"<header><h1>{escape(title)}</h1><h1>{escape(invoice.number or '')}</h1></header>"
+    number = f"<h1>{escape(invoice.number)}</h1>" if invoice.number else ""
+    yield f"<header><h1>{escape(title)}</h1>{number}</header>"
     if told := not_an_invoice(invoice):
         yield f'<p class="none">{mark_of(invoice)}. {escape(told)}</p>'
     yield '<div class="parties">'

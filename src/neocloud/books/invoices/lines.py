@@ -20,7 +20,7 @@ _METERS = {
     Meter.REASONING: "reasoning tokens",
 }
 _CHARGES = {
-    ChargeKind.SHORTFALL: "committed and not used",
+    ChargeKind.SHORTFALL: "committed, beyond metered use",
     ChargeKind.CARRIED_OVER: "used now, paid as a shortfall before",
     ChargeKind.LAST_RESORT: "tranche of last resort that nobody else bought",
     ChargeKind.SERVICE_CREDIT: "credit for a service level that was missed",
@@ -50,10 +50,10 @@ def lines_of(
 def _order(line: Line) -> tuple[object, ...]:
     meters = [meter.value for meter in Meter]
     meter = meters.index(line.meter) if line.meter else -1
+    cause = _CAUSES.index(line.charge) if line.charge else -1
     return (
-        _GROUPS.index(line.group), line.month, line.model, line.accelerator, line.contract,
-        _CAUSES.index(line.charge) if line.charge else -1, meter, line.adjustments, line.tier,
-        line.price_version, -(line.unit_price or 0), line.text,
+        _GROUPS.index(line.group), line.month, cause, line.model, line.accelerator, line.contract,
+        meter, line.adjustments, line.tier, line.price_version, -(line.unit_price or 0), line.text,
     )  # fmt: skip
 
 
