@@ -138,6 +138,15 @@ def test_tokens_of_others_cost_what_they_ask():
     assert any("remote far" in note for note in unknown.notes)
 
 
+def test_a_market_that_is_not_known_is_told_and_not_guessed():
+    """The catalog has no price of power at Tokyo."""
+    text = TEXT.replace("metro: frankfurt", "metro: tokyo")
+    found = tiers(row(energy_kwh=1.0), period=HOUR, text=text)
+    assert (found.tiers[0].revenue, found.tiers[0].margin) == (None, None)
+    assert any("frankfurt: the catalog knows no price" in note for note in found.notes)
+    assert found.tiers[1].revenue is not None
+
+
 def test_goodput_is_of_all_requests():
     found = tiers(
         row(tenant="acme", requests=8, within_objective=6),

@@ -12,6 +12,7 @@ from neocloud.books.tiers import UnknownPoolError
 from neocloud.books.tiers.accelerators import own_costs
 from neocloud.books.tiers.items import Account
 from neocloud.planner.rates import capital_per_accelerator_hour, operations_per_accelerator_hour
+from neocloud.planner.rented import rented_pools
 from neocloud.units import HOUR_NS, Period, parse_period
 
 from .cloud import CATALOG, FEBRUARY, START_NS, TEXT, TRAINING, cloud, line, row, tiers
@@ -144,6 +145,24 @@ def test_a_tenant_with_accelerators_of_its_own_pays_for_those_alone():
     )
     hours = {g.tenant: g.accelerator_hours for g in found.groups if g.model == "small"}
     assert hours == {"acme": 2.0, "rhein": 1.0}
+
+
+def test_rented_hours_cost_their_rent_with_energy_within():
+    """Two hours at the provider's price; a gigabyte of prompts at 0.0024."""
+    text = TEXT + "rental: {providers: [lambda]}\n"
+    rented = next(r for r in rented_pools(cloud(text), CATALOG) if r.accelerator == "h100-pcie")
+    found = tiers(
+        row(site=rented.site, pool=rented.accelerator, allocated_accelerator_s=7200.0),
+        row(site=rented.site, pool=rented.accelerator, tenant="acme", requests=1,
+            input_tokens=250_000_000),
+        period=HOUR,
+        text=text,
+    )  # fmt: skip
+    assert line(found, "accelerator_hour", "rent") == 2 * rented.price
+    assert line(found, "token", "traffic") == Decimal("0.0024")
+    assert found.identity.difference == 0
+    (hours,) = [h for h in found.hours if h.site == rented.site]
+    assert (hours.standing, hours.inference, hours.idle) == (2, 2, 0)
 
 
 @pytest.mark.parametrize("what", [{"allocated_accelerator_s": 1.0}, {"energy_kwh": 1.0}])

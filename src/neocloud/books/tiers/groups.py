@@ -30,7 +30,10 @@ def group_lines(books: Books, by: Sequence[str]) -> tuple[GroupLine, ...]:
     sums: dict[tuple[str, ...], _Sums] = {}
 
     def of(cell: Cell) -> _Sums:
-        return sums.setdefault(tuple(getattr(cell, name) for name in by), _Sums())
+        key = tuple([getattr(cell, name) for name in by])
+        if key not in sums:
+            sums[key] = _Sums()
+        return sums[key]
 
     for entry in books.entries:
         of(entry.cell).tiers[entry.tier] += entry.pico
