@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.upstream import Upstream, running
+from tests.gateway.scripted import Mock, Script
 from tests.gateway.world import KEY, Taker, authorization, run, until
 
 from neocloud.engines import Endpoint, endpoint_of_url
@@ -184,6 +185,17 @@ async def stage(
     assert ledger.open_requests == 0
     assert [state.in_flight for state in fleet.states] == [0] * len(fleet.states)
     assert not list(Reader(path).open_requests())
+
+
+@asynccontextmanager
+async def scripted(script: Script) -> AsyncIterator[tuple[Mock, str]]:
+    """An engine that speaks chat and does, piece by piece, what a script says; and its URL."""
+    mock = Mock(script)
+    server = await serve(mock.handle, "127.0.0.1", 0)
+    try:
+        yield mock, f"http://{Address(*server.address)}"
+    finally:
+        await server.close_gracefully(0)
 
 
 def before(

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 from tests.fakes.upstream import Upstream, running
-from tests.gateway.scripted import PROMPT_TOKENS, Mock, event, streams, token, usage
+from tests.gateway.scripted import PROMPT_TOKENS, event, streams, token, usage
 from tests.gateway.world import KEY, Taker, run, until
 
 from neocloud.gateway import TenantRule
 from neocloud.ledger import Status, UsageEvent
 from neocloud.quotas import TenantLimit
-from neocloud.wire import Address, Call, serve
+from neocloud.wire import Call
 
-from .stage import PATHS, PRICE, STREAMING, Stage, before, body_of, rules_of, stage
+from .stage import PATHS, PRICE, STREAMING, Stage, before, body_of, rules_of, scripted, stage
 
 ASKED = [
     *((api, None) for api in STREAMING),
@@ -169,10 +169,10 @@ def test_report_07_between_the_finish_and_done(tmp_path, api, stage_name, pieces
     """The engine has said all that matters, and its answer is not whole yet."""
 
     async def test() -> None:
-        mock = Mock(streams(*pieces, then="wait"))
-        server = await serve(mock.handle, "127.0.0.1", 0)
-        url = f"http://{Address(*server.address)}"
-        async with stage(tmp_path, url, kind="remote") as up:
+        async with (
+            scripted(streams(*pieces, then="wait")) as (mock, url),
+            stage(tmp_path, url, kind="remote") as up,
+        ):
             _, found = await hung_up(
                 up, api, body_of(api, stream=True),
                 lambda taker: bool(mock.open) and b"t1 " in taker.body,
@@ -182,7 +182,6 @@ def test_report_07_between_the_finish_and_done(tmp_path, api, stage_name, pieces
             assert found.output_tokens == 2
             if told:
                 assert (found.input_tokens, found.cached_tokens) == (PROMPT_TOKENS, 2)
-        await server.close_gracefully(0)
 
     run(test)
 

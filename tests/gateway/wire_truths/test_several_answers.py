@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.gateway.reports.stage import Stage, body_of, stage
-from tests.gateway.scripted import DONE, Mock, event, streams
+from tests.gateway.reports.stage import Stage, body_of, scripted, stage
+from tests.gateway.scripted import DONE, event, streams
 from tests.gateway.world import Taker, run, until
 
 from neocloud.ledger import Status
-from neocloud.wire import Address, serve
 
 PROMPT = 7
 
@@ -25,11 +24,8 @@ def said(index: int, done: int, finish: str | None = None) -> bytes:
 
 def before(tmp_path, test, *pieces: bytes, then: str) -> None:
     async def main() -> None:
-        mock = Mock(streams(*pieces, then=then))
-        server = await serve(mock.handle, "127.0.0.1", 0)
-        async with stage(tmp_path, f"http://{Address(*server.address)}") as up:
+        async with scripted(streams(*pieces, then=then)) as (_, url), stage(tmp_path, url) as up:
             await test(up)
-        await server.close_gracefully(0)
 
     run(main)
 
