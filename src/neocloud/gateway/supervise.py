@@ -301,6 +301,8 @@ def _sockets(
     settings: Settings, stack: contextlib.ExitStack | contextlib.AsyncExitStack
 ) -> tuple[socket.socket, ...]:
     """One for each worker, all on one address: the system deals connections out among them."""
+    if settings.listen.port:
+        bound(settings.listen).close()  # a shared one would be shared with another gateway too
     first = stack.enter_context(bound(settings.listen, shared=True))
     place = address_of(first)
     more = (

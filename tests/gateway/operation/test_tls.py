@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.fakes import upstream
 
+from .clouds import MODEL, REPLICAS, CloudFile, at
 from .house import TOKEN, ask, chat, up
 
 
@@ -85,6 +86,32 @@ def test_clients_and_operator_speak_tls_and_see_a_renewed_certificate(
         house.reload("server.pem: No such file")
         assert name_of(house.url) == "second"
         assert house.stop() == 0
+
+
+def test_the_file_names_certificate_admin_address_and_workers(tmp_path: Path):
+    certificate(tmp_path, "of the file")
+    file = CloudFile(tmp_path)
+    file.gateway.update(
+        tls_certificate="server.pem", tls_key="server.key", workers=2, admin_listen="127.0.0.1:0",
+        listen="127.0.0.1:0",
+    )  # fmt: skip
+    file.plan()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with (
+        upstream.process("CHUNKS=3", "--models", MODEL) as engine,
+        up(elsewhere, "../cloud.yaml", *at(engine, *REPLICAS)) as house,
+    ):
+        assert name_of(house.url) == "of the file"
+        said = house.said.partition("admin API on ")[2].split()[0]
+        version = ask(
+            said.removesuffix("/admin/"), "/admin/version", token=TOKEN, context=trusting(tmp_path)
+        )
+        assert version.json()["workers"] == len(house.workers) == 2
+        answer = ask(
+            house.url, "/v1/chat/completions", chat(model=MODEL), context=trusting(tmp_path)
+        )
+        assert answer.status == 200
 
 
 def test_old_versions_plain_http_and_rubbish_are_turned_away(tmp_path: Path, engine: str):

@@ -39,6 +39,19 @@ def test_two_workers_share_the_address_and_each_request_is_metered_once(tmp_path
     assert {event.status for event in events} == {Status.COMPLETED}
 
 
+def test_two_gateways_do_not_share_an_address(tmp_path: Path, engine):
+    other = tmp_path / "other"
+    other.mkdir()
+    with up(tmp_path, "--upstream", engine, "--workers", "2") as house:
+        words = ("--upstream", engine, "--listen", house.url.removeprefix("http://"))
+        for workers in ("1", "2"):
+            with (
+                pytest.raises(AssertionError, match="cannot listen on"),
+                up(other, *words, "--workers", workers),
+            ):
+                pass
+
+
 def test_a_worker_that_is_killed_is_replaced_and_what_it_left_is_closed(tmp_path: Path):
     with (
         upstream.process("CHUNKS=50 PACE_MS=20") as engine,
