@@ -96,6 +96,7 @@ async def through_stalls(
     given = await given_by(upstream)
     verdict = Verdict(place, asked, given)
     assert set(verdict.statuses()) == {Status.COMPLETED}
+    assert verdict.most_sent == 1
     assert len(verdict.whole) == len(verdict.events) == given.requests
     assert len(verdict.whole) + len(load.refused) == len(asked)
     assert all(each.whole and each.seen == LONG_TOKENS for long in longs for each in long.asked)

@@ -105,6 +105,7 @@ def test_what_a_client_saw_whole_is_metered_once_whatever_is_killed(tmp_path: Pa
         run(test, within_s=150)
     verdict = Verdict(place, load.asked, given[0])
     assert len(in_flight) == KILLS
+    assert verdict.most_sent == 1
     assert len(verdict.whole) >= KILLS * CLIENTS / 2
     assert len(verdict.surplus) <= sum(in_flight) <= CLIENTS * KILLS
     assert set(verdict.statuses()) <= {Status.COMPLETED, Status.INTERRUPTED}

@@ -106,7 +106,8 @@ def test_no_prompt_no_answer_and_no_key_reaches_a_disk_or_a_log(
         async with fake.running() as upstream:
             upstream.models = ("m",)
             front = Front(
-                tmp_path, upstream.url, "sqlite:///usage.db", options=("--verbose",),
+                tmp_path, upstream.url, "sqlite:///usage.db",
+                options=("--verbose", "--log-format", "json"),
                 environment={"NEOCLOUD_UPSTREAM_KEY": UPSTREAM_KEY},
             )  # fmt: skip
             key, _ = await asyncio.to_thread(keys_of(place).create, "default", "", time.time_ns())
@@ -132,8 +133,10 @@ def test_no_prompt_no_answer_and_no_key_reaches_a_disk_or_a_log(
 
     keys: list[str] = []
     run(test, within_s=120)
-    statuses = {event.status for event in Reader(place).usage()}
-    assert statuses == set(Status)
+    events = list(Reader(place).usage())
+    assert {event.status for event in events} == set(Status)
+    log = (tmp_path / "stderr").read_text()
+    assert any(event.request_id in log for event in events), "it was to say what it does"
     assert all(mark.encode() in body for body in heard for mark in (ANSWER, FAULT))
     # What must be found is found: so nothing is missed by looking wrongly.
     assert _holds(tmp_path, keys[0].split("-")[1])

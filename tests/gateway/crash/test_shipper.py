@@ -47,4 +47,5 @@ def test_a_shipper_that_is_killed_is_missed_by_nobody(tmp_path: Path) -> None:
         run(test, within_s=90)
     verdict = Verdict(ledger_place("sqlite:///usage.db", tmp_path), load.asked, given[0])
     assert set(verdict.statuses()) == {Status.COMPLETED}
+    assert verdict.most_sent == 1
     assert len(verdict.whole) == len(verdict.events) == len(load.asked) == given[0].requests
