@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections import Counter, defaultdict
@@ -16,7 +18,7 @@ from tests.fakes import upstream
 from neocloud.ledger import Reader, Status, keys_of
 
 from .clouds import MODEL, REPLICAS, CloudFile, at
-from .house import House, chat, up
+from .house import House, chat, until, up
 
 
 @pytest.fixture
@@ -75,6 +77,24 @@ def test_report_05_reloads_under_load_drop_nothing(tmp_path: Path, engine: str, 
     assert len(events) == told[200, True]
     assert {event.status for event in events} == {Status.COMPLETED}
     assert len({event.price_version for event in events}) == 4  # the first price came again
+
+
+def test_report_05_workers_recycled_under_load_drop_nothing(tmp_path: Path, engine: str):
+    with up(tmp_path, "--upstream", engine, "--workers", "2") as house:
+        with load(house) as told:
+            time.sleep(0.3)
+            first = set(house.workers)
+            for pid in first:
+                os.kill(pid, signal.SIGTERM)
+            until(lambda: len(set(house.workers) - first) == 2)
+            until(lambda: not first & set(house.workers))
+            before = told[200, True]
+            until(lambda: told[200, True] > before + 50)
+        assert set(told) == {(200, True)}, told
+        assert house.stop() == 0
+    events = list(Reader(tmp_path / "usage.db").usage())
+    assert len(events) == told[200, True]
+    assert {event.status for event in events} == {Status.COMPLETED}
 
 
 def test_a_file_that_is_wrong_changes_nothing_and_is_told_with_its_line(
