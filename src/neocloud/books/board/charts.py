@@ -85,8 +85,8 @@ def bars(drawn: Sequence[Bar], title: str, *, logarithmic: bool = False) -> str:
         parts += _bar(bar, x, at)
         if number + 1 < len(drawn) and bar.to in (drawn[number + 1].since, drawn[number + 1].to):
             y = at(bar.to)
-            ends = f'x1="{x + _BAR:.1f}" x2="{x + _STEP:.1f}" y1="{y:.1f}" y2="{y:.1f}"'
-            parts.append(f'<line stroke="{_SOFT}" stroke-dasharray="2 2" {ends}/>')
+            place = f'x1="{x + _BAR:.1f}" x2="{x + _STEP:.1f}" y1="{y:.1f}" y2="{y:.1f}"'
+            parts.append(f'<line stroke="{_SOFT}" stroke-dasharray="2 2" {place}/>')
     return _picture(width, height, title, parts)
 
 
