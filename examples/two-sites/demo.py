@@ -29,8 +29,10 @@ HERE = Path(__file__).resolve().parent
 CLOUD, PLAN, PICTURE, PAGE, LOG = (
     "cloud.yaml", "plan.json", "report.png", "report.html", "up.log",
 )  # fmt: skip
-INVOICED = "rheingold"
-MADE = (CLOUD, PLAN, PICTURE, PAGE, LOG, "usage.txt", "invoice.txt", "report.txt", "ledger.*")
+INVOICED, INVOICE = "rheingold", "invoice.html"
+MADE = (
+    CLOUD, PLAN, PICTURE, PAGE, LOG, "usage.txt", "invoice.txt", INVOICE, "report.txt", "ledger.*",
+)  # fmt: skip
 """What a run leaves in its folder; an earlier run's are removed, and nothing else is."""
 
 
@@ -98,7 +100,7 @@ def _demo(folder: Path, seconds: float, fraction: float, seed: int) -> int:
     shown(folder, "usage", CLOUD, saved="usage.txt")
     same = _compared(folder, counts)
     _title("Billed")
-    shown(folder, "invoice", CLOUD, "--tenant", INVOICED, saved="invoice.txt")
+    shown(folder, "invoice", CLOUD, "--tenant", INVOICED, "--html", INVOICE, saved="invoice.txt")
     _title("Cost and margin by tier, planned against metered")
     shown(
         folder, "report", CLOUD, "--plan", PLAN, "--picture", PICTURE, "--html", PAGE,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from neocloud.books.invoices import Kind, LineGroup, UnknownTenantError
+from neocloud.books.invoices import Kind, LineGroup, UnknownTenantError, invoice_text
 from neocloud.ledger import Status
 from neocloud.units import new_request_id
 
@@ -81,6 +81,10 @@ def test_a_tenant_pays_in_its_currency_with_its_tax():
     assert (made.currency, made.subtotal, made.tax, made.total) == (
         "EUR", Decimal("4.40"), Decimal("0.84"), Decimal("5.24"),
     )  # fmt: skip
+    for period in ("2026-10", "2026-10-05"):
+        shown = invoice_text(previewed(cloud(), source, period, "rhein"))
+        for part in ("1 EUR = 1.25 USD.", "exact, USD", "Tax 19 %", "Total EUR", "5.24"):
+            assert part in shown
     made = previewed(cloud(prices=ONE_A_MILLION), source, "2026-10", "kyoto")
     # A dollar at 0.0064 dollars a yen is 156.25 yen; a yen has no smaller unit.
     assert (made.subtotal, made.tax, made.total) == (Decimal(156), Decimal(16), Decimal(172))

@@ -47,8 +47,16 @@ def joined(
                 holder=e.holder, site=e.site, pool=e.pool, accelerator=e.accelerator,
                 model=e.model, tenant=e.tenant, purpose=e.purpose,
             )  # fmt: skip
-            spans.setdefault(holder, []).append((start, end, e.accelerators))
+            _append(spans.setdefault(holder, []), (start, end, e.accelerators))
     return {holder: disjoint(spans[holder]) for holder in sorted(spans)}
+
+
+def _append(steps: list[Step], step: Step) -> None:
+    """Add a step; one that goes on from the last becomes part of it, as most do in a ledger."""
+    if steps and steps[-1][1:] == (step[0], step[2]):
+        steps[-1] = (steps[-1][0], *step[1:])
+    else:
+        steps.append(step)
 
 
 def disjoint(spans: Sequence[Step]) -> tuple[Step, ...]:

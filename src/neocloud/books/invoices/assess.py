@@ -20,9 +20,7 @@ from neocloud.books.contracts import (
     Charge,
     ChargeKind,
     ContractMonth,
-    PoolSize,
     Settled,
-    Terms,
     month_at,
     months_between,
     pool_sizes,
@@ -31,7 +29,7 @@ from neocloud.books.contracts import (
 )
 from neocloud.books.invoices.money import Exchange, exchange_of, pico_of
 from neocloud.books.invoices.records import Basis, ExchangeRate, Invoice, Kind
-from neocloud.books.invoices.use import Source, TenantUse, month_of_use, tenant_use
+from neocloud.books.invoices.use import RatedBy, Source, TenantUse, month_of_use, tenant_use
 from neocloud.books.prices import PriceBook, price_version
 from neocloud.books.rating import RatedLine, RequestCount
 from neocloud.catalog import Catalog
@@ -88,10 +86,7 @@ class _Month(msgspec.Struct, frozen=True, kw_only=True):
     """What a month is rated with."""
 
     month: str
-    book: PriceBook
-    terms: tuple[Terms, ...]
-    everyone: tuple[Terms, ...]
-    pools: tuple[PoolSize, ...]
+    by: RatedBy
     exchange: Exchange
     minimum: int
 
@@ -115,7 +110,7 @@ def assess(office: Office, tenant: str, month: str) -> Assessment:
         LedgerError, BooksError: they cannot be read.
     """
     now = _as_of_file(office, tenant, month)
-    use = tenant_use(office.source, tenant, parse_period(month), now.book, now.terms)
+    use = tenant_use(office.source, tenant, parse_period(month), now.by)
     emulated = is_emulated(office.cloud, use)
     issued = () if emulated else issued_to(office.books, tenant)
     closed = {
@@ -128,13 +123,8 @@ def assess(office: Office, tenant: str, month: str) -> Assessment:
     stated = {month: now}
     for each in _history(office, now, closed):
         stated[each] = closed.get(each) or msgspec.structs.replace(now, month=each)
-        uses[each] = tenant_use(
-            office.source, tenant, parse_period(each), stated[each].book, stated[each].terms
-        )
-    months = [
-        month_of_use(uses[m], m, stated[m].terms, stated[m].everyone, stated[m].pools, emulated)
-        for m in sorted(uses)
-    ]
+        uses[each] = tenant_use(office.source, tenant, parse_period(each), stated[each].by)
+    months = [month_of_use(uses[m], m, stated[m].by.terms, emulated) for m in sorted(uses)]
     settled = {each.month: each for each in settle(months)}
     charged = [*closed, month]
     lines = [line for m in months if m.month in charged for line in m.lines]
@@ -184,7 +174,7 @@ def _history(office: Office, now: _Month, closed: Mapping[str, _Month]) -> tuple
     """Months before that matter: closed ones, and those of contracts that bring something along."""
     first = [month for month in closed if month < now.month]
     recorded = office.source.span()
-    for terms in now.terms:
+    for terms in now.by.terms:
         if terms.true_up_months > 1 or terms.carry_over_months or terms.prepayments:
             begun = [month_at(terms.prices.start_ns)]
             begun += [] if recorded is None else [month_at(recorded.start_ns)]
@@ -202,10 +192,12 @@ def _as_of_file(office: Office, tenant: str, month: str) -> _Month:
     tranche = any(t.prices.kind == "last_resort" for t in terms)
     return _Month(
         month=month,
-        book=PriceBook(current=price_version(cloud), kept=kept),
-        terms=terms,
-        everyone=everyone if tranche else (),
-        pools=pool_sizes(cloud, office.catalog) if tranche else (),
+        by=RatedBy(
+            book=PriceBook(current=price_version(cloud), kept=kept),
+            terms=terms,
+            everyone=everyone if tranche else (),
+            pools=pool_sizes(cloud, office.catalog) if tranche else (),
+        ),
         exchange=exchange_of(cloud, cloud.tenants[tenant].currency),
         minimum=pico_of(cloud.tenants[tenant].minimum_spend_per_month),
     )
@@ -218,10 +210,12 @@ def _as_it_was(office: Office, invoice: Invoice) -> _Month:
     rates = {each.currency: each.rate for each in basis.exchange_rates}
     return _Month(
         month=invoice.period[:7],
-        book=PriceBook(current=kept[basis.price_version], kept=kept),
-        terms=basis.terms,
-        everyone=basis.everyone,
-        pools=basis.pools,
+        by=RatedBy(
+            book=PriceBook(current=kept[basis.price_version], kept=kept),
+            terms=basis.terms,
+            everyone=basis.everyone,
+            pools=basis.pools,
+        ),
         exchange=Exchange(currency=invoice.currency, rates=rates),
         minimum=basis.minimum_spend_pico,
     )
@@ -255,15 +249,16 @@ def _with_minimum(
 def _basis(now: _Month) -> Basis:
     """What is kept of it; the charges are added when the document is made."""
     return Basis(
-        price_version=now.book.current.id,
-        exchange_rates=tuple(_rates(now.exchange.rates)),
+        price_version=now.by.book.current.id,
+        exchange_rates=stated_rates(now.exchange.rates),
         minimum_spend_pico=now.minimum,
-        terms=now.terms,
-        everyone=now.everyone,
-        pools=now.pools,
+        terms=now.by.terms,
+        everyone=now.by.everyone,
+        pools=now.by.pools,
         charges=(),
     )
 
 
-def _rates(rates: Mapping[str, Decimal]) -> Iterable[ExchangeRate]:
-    return (ExchangeRate(currency=code, rate=rates[code]) for code in sorted(rates))
+def stated_rates(rates: Mapping[str, Decimal]) -> tuple[ExchangeRate, ...]:
+    """Rates as a document keeps them."""
+    return tuple(ExchangeRate(currency=code, rate=rates[code]) for code in sorted(rates))

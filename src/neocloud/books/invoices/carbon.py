@@ -10,7 +10,7 @@ mean availability, at the mean power of the period; the last gives the rest.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 
 from neocloud.books.invoices.records import Carbon, SiteCarbon
@@ -18,9 +18,10 @@ from neocloud.books.invoices.use import Source, TenantUse
 from neocloud.catalog import Catalog
 from neocloud.ledger import EnergyShare, shared_energy
 from neocloud.spec import Cloud, Site
-from neocloud.units import Period
+from neocloud.units import HOUR_NS, Period
 
 _AT_THE_SITE = ("stranded_gas", "on_site")
+_DAY_NS = 24 * HOUR_NS
 
 
 def carbon_of(
@@ -31,21 +32,19 @@ def carbon_of(
     What is held for the tenant alone is its own. Energy of shared replicas is divided by tokens, a
     place at a time; energy that served nobody, as of idle accelerators, is nobody's.
     """
-    shares = [
-        share
-        for share in shared_energy(source.energy(use.period), use.period)
-        if share.emulated is emulated and share.site in cloud.sites
-    ]
     mine: dict[str, list[float]] = {}
+    drawn: dict[str, float] = {}
     modelled = 0.0
-    for share in shares:
+    for share in _shares(source, use.period):
+        if share.emulated is not emulated or share.site not in cloud.sites:
+            continue
+        drawn[share.site] = drawn.get(share.site, 0.0) + share.kwh
         part = _part(share, use, tenant)
         if part > 0.0:
             mine.setdefault(share.site, []).append(share.kwh * part)
             modelled += share.kwh * part if share.modelled else 0.0
     if not mine:
         return None
-    drawn = _by_site(shares)
     sites = tuple(
         _site(cloud.sites[key], catalog, math.fsum(mine[key]), drawn[key], use.period)
         for key in sorted(mine)
@@ -68,11 +67,13 @@ def _part(share: EnergyShare, use: TenantUse, tenant: str) -> float:
     return own / all_ if all_ else 0.0
 
 
-def _by_site(shares: Sequence[EnergyShare]) -> Mapping[str, float]:
-    sums: dict[str, list[float]] = {}
-    for share in shares:
-        sums.setdefault(share.site, []).append(share.kwh)
-    return {site: math.fsum(parts) for site, parts in sums.items()}
+def _shares(source: Source, period: Period) -> Iterator[EnergyShare]:
+    """Who drew how much, a day at a time: a month of spans need not be held at once."""
+    start = period.start_ns
+    while start < period.end_ns:
+        day = Period(start, min(period.end_ns, start - start % _DAY_NS + _DAY_NS))
+        yield from shared_energy(source.energy(day), day)
+        start = day.end_ns
 
 
 def _site(site: Site, catalog: Catalog, kwh: float, drawn: float, period: Period) -> SiteCarbon:

@@ -13,6 +13,7 @@ from neocloud.books.invoices.wording import (
     carbon_sentences,
     contract_rows,
     credit_rows,
+    exact_head,
     facts_of,
     groups_of,
     mark_of,
@@ -133,9 +134,7 @@ def _party(heading: str, party: Party) -> Iterator[str]:
 
 
 def _lines(invoice: Invoice) -> Iterator[str]:
-    heads = ("", "Quantity", "Price", f"Exact, {invoice.cloud_currency}", invoice.currency)
-    if {line.price_currency for line in invoice.lines} - {invoice.cloud_currency}:
-        heads = ("", "Quantity", "Price", "Exact", invoice.currency)
+    heads = ("", "Quantity", "Price", exact_head(invoice), invoice.currency)
     yield '<div class="wide"><table><thead><tr>'
     yield from (f'<th scope="col">{escape(head)}</th>' for head in heads)
     yield "</tr></thead><tbody>"

@@ -9,7 +9,13 @@ import msgspec
 
 from neocloud.books.accounts import AccountKind, Books, account_id
 from neocloud.books.contracts import Charge, ContractMonth, month_of, terms_of
-from neocloud.books.invoices.assess import Assessment, Office, assess, is_emulated
+from neocloud.books.invoices.assess import (
+    Assessment,
+    Office,
+    assess,
+    is_emulated,
+    stated_rates,
+)
 from neocloud.books.invoices.carbon import carbon_of
 from neocloud.books.invoices.credits import cuts_of, slices_of, use_credits
 from neocloud.books.invoices.lines import lines_of
@@ -23,7 +29,7 @@ from neocloud.books.invoices.records import (
     Requests,
     UnknownTenantError,
 )
-from neocloud.books.invoices.use import TenantUse, tenant_use
+from neocloud.books.invoices.use import RatedBy, TenantUse, tenant_use
 from neocloud.books.prices import PriceBook, price_version
 from neocloud.books.rating import RatedLine, RequestCount
 from neocloud.spec import PrepaidCredit
@@ -103,7 +109,7 @@ def _of_use_alone(office: Office, tenant: str, period: Period) -> Invoice:
     kept = {} if office.books is None else office.books.versions()
     book = PriceBook(current=price_version(cloud), kept=kept)
     terms = tuple(t for t in terms_of(cloud) if t.prices.tenant == tenant)
-    use = tenant_use(office.source, tenant, period, book, terms)
+    use = tenant_use(office.source, tenant, period, RatedBy(book=book, terms=terms))
     emulated = is_emulated(cloud, use)
     rated = use.only(emulated)
     return _document(
@@ -119,7 +125,7 @@ def _of_use_alone(office: Office, tenant: str, period: Period) -> Invoice:
             requests=rated.requests,
             basis=Basis(
                 price_version=book.current.id,
-                exchange_rates=(),
+                exchange_rates=stated_rates(exchange_of(cloud, cloud.currency).rates),
                 minimum_spend_pico=0,
                 terms=(),
                 charges=(),
@@ -227,7 +233,8 @@ def _credits(
 
     def accrued(until_ns: int) -> int:
         part = Period(period.start_ns, until_ns)
-        lines = tenant_use(office.source, tenant, part, book, terms).only(assessed.emulated).lines
+        use = tenant_use(office.source, tenant, part, RatedBy(book=book, terms=terms))
+        lines = use.only(assessed.emulated).lines
         return exchange.down(
             sum((exchange.pico(line.pico, line.currency) for line in lines), Fraction(0))
         )

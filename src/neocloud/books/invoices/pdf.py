@@ -16,6 +16,7 @@ from neocloud.books.invoices.wording import (
     carbon_sentences,
     contract_rows,
     credit_rows,
+    exact_head,
     facts_of,
     groups_of,
     mark_of,
@@ -199,7 +200,7 @@ class _Story:
         ]
 
     def _lines(self) -> Any:
-        heads = ("", "Quantity", "Price", "Exact", self._invoice.currency)
+        heads = ("", "Quantity", "Price", exact_head(self._invoice), self._invoice.currency)
         rows: list[list[Any]] = [
             [self._words(head, 8, _SOFT, align=2 if n else 0) for n, head in enumerate(heads)]
         ]

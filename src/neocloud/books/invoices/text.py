@@ -13,6 +13,7 @@ from neocloud.books.invoices.wording import (
     carbon_sentences,
     contract_rows,
     credit_rows,
+    exact_head,
     facts_of,
     groups_of,
     mark_of,
@@ -61,7 +62,8 @@ def _parties(seller: Party, buyer: Party) -> Iterator[str]:
 
 
 def _lines(invoice: Invoice) -> Iterator[str]:
-    yield f"{'':40}{'quantity':>18}{'price':>14}{'exact':>15}{invoice.currency:>13}"
+    exact = exact_head(invoice).replace("Exact", "exact")
+    yield f"{'':40}{'quantity':>18}{'price':>14}{exact:>15}{invoice.currency:>13}"
     yield _RULE
     for heading, rows in groups_of(invoice):
         yield heading

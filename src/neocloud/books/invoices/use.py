@@ -51,17 +51,15 @@ class TenantUse(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         period: the period.
         rated: of both; lines and counts say which.
-        counts: of real use, by contract.
-        emulated_counts: of emulated use.
-        allocation: spans of all holders.
+        counts: by contract, of real (False) and of emulated use (True).
+        bought: what it must take of its tranches of last resort, by contract, likewise.
         tokens: billed or not, by place and whether emulated: the tenant's, and everybody's.
     """
 
     period: Period
     rated: Rated
-    counts: Mapping[str, ServiceCount]
-    emulated_counts: Mapping[str, ServiceCount]
-    allocation: tuple[AllocationEvent, ...]
+    counts: Mapping[bool, Mapping[str, ServiceCount]]
+    bought: Mapping[bool, Mapping[str, tuple[Step, ...]]]
     tokens: Mapping[tuple[Place, bool], tuple[int, int]]
 
     def kinds(self) -> frozenset[bool]:
@@ -79,36 +77,65 @@ class TenantUse(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def tenant_use(
-    source: Source, tenant: str, period: Period, book: PriceBook, terms: Sequence[Terms]
-) -> TenantUse:
+class RatedBy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a month is rated with.
+
+    Attributes:
+        book: prices, the kept versions among them.
+        terms: of the tenant's contracts.
+        everyone: terms of all contracts, where the tenant has a tranche of last resort.
+        pools: of the cloud, likewise.
+    """
+
+    book: PriceBook
+    terms: tuple[Terms, ...]
+    everyone: tuple[Terms, ...] = ()
+    pools: tuple[PoolSize, ...] = ()
+
+
+def tenant_use(source: Source, tenant: str, period: Period, by: RatedBy) -> TenantUse:
     """Read and rate a tenant's period; events are taken one by one.
 
     Args:
         source: the ledger.
         tenant: whose.
         period: by admission; spans are cut to it.
-        book: prices, the kept versions among them.
-        terms: of the tenant's contracts.
+        by: prices and terms.
 
     Raises:
         UnpricedModelError, UnpricedHoursError: something has no price.
         LedgerError: the ledger cannot be read.
     """
-    tally = Tally(book, tuple(t.prices for t in terms))
-    watches = {emulated: ServiceWatch(terms) for emulated in (False, True)}
+    tally = Tally(by.book, tuple(t.prices for t in by.terms))
+    watches = {emulated: ServiceWatch(by.terms) for emulated in (False, True)}
     tokens: dict[tuple[Place, bool], list[int]] = {}
     tally.add(_mine(source.usage(period), tenant, watches, tokens))
-    allocation = tuple(source.allocation(period))
-    tally.hold((span for span in allocation if span.tenant == tenant), period)
+    tally.hold((span for span in source.allocation(period) if span.tenant == tenant), period)
     return TenantUse(
         period=period,
         rated=tally.rated(),
-        counts=watches[False].counts,
-        emulated_counts=watches[True].counts,
-        allocation=allocation,
+        counts={emulated: watch.counts for emulated, watch in watches.items()},
+        bought={emulated: _bought(source, period, by, emulated) for emulated in (False, True)},
         tokens={place: (mine, all_) for place, (mine, all_) in tokens.items()},
     )
+
+
+def _bought(
+    source: Source, period: Period, by: RatedBy, emulated: bool
+) -> dict[str, tuple[Step, ...]]:
+    """What others leave of the tenant's tranches; nothing where the pools are not told."""
+    span = (period.start_ns, period.end_ns)
+    return {
+        terms.name: left_by_others(
+            terms,
+            (a for a in source.allocation(period) if a.emulated is emulated),
+            span,
+            by.everyone,
+            by.pools,
+        )
+        for terms in by.terms
+        if terms.prices.kind == "last_resort" and by.pools
+    }
 
 
 def _mine(
@@ -131,30 +158,12 @@ def _mine(
             yield event
 
 
-def month_of_use(
-    use: TenantUse, month: str, terms: Sequence[Terms], everyone: Sequence[Terms],
-    pools: Sequence[PoolSize], emulated: bool,
-) -> MonthOfUse:  # fmt: skip
-    """A month as its contracts are settled by it.
-
-    Args:
-        use: what was used.
-        month: UTC month.
-        terms: of the tenant's contracts.
-        everyone: terms of all contracts.
-        pools: of the cloud.
-        emulated: which of the two kinds of use.
-    """
-    span = (use.period.start_ns, use.period.end_ns)
-    bought: dict[str, tuple[Step, ...]] = {}
-    for each in terms:
-        if each.prices.kind == "last_resort":
-            spans = [a for a in use.allocation if a.emulated is emulated]
-            bought[each.name] = left_by_others(each, spans, span, everyone, pools)
+def month_of_use(use: TenantUse, month: str, terms: Sequence[Terms], emulated: bool) -> MonthOfUse:
+    """A month as its contracts are settled by it, of one of the two kinds of use."""
     return MonthOfUse(
         month=month,
         terms=tuple(terms),
         lines=use.only(emulated).lines,
-        counts=use.emulated_counts if emulated else use.counts,
-        bought=bought,
+        counts=use.counts[emulated],
+        bought=use.bought[emulated],
     )

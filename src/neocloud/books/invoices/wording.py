@@ -71,6 +71,12 @@ def facts_of(invoice: Invoice) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found if value)
 
 
+def exact_head(invoice: Invoice) -> str:
+    """Head of the exact amounts, with their currency where it is one."""
+    used = {line.price_currency for line in invoice.lines} or {invoice.cloud_currency}
+    return f"Exact, {used.pop()}" if len(used) == 1 else "Exact"
+
+
 def groups_of(invoice: Invoice) -> Iterator[tuple[str, tuple[Row, ...]]]:
     """Lines under their headings."""
     for group, heading in HEADINGS.items():
