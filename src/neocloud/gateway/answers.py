@@ -100,6 +100,11 @@ def refusal(status: int, reason: str) -> tuple[Headers, bytes]:
     return JSON, openai_error(status, reason, code)
 
 
-def with_request_id(lines: Lines, request_id: bytes) -> Lines:
-    """Header fields and the request's id, by which its usage event is found."""
+def with_request_id(lines: Lines, request_id: bytes, *, anthropic: bool = False) -> Lines:
+    """Header fields and the request's id, by which its usage event is found.
+
+    Anthropic's clients look for it in a field of another name.
+    """
+    if anthropic:
+        lines = Lines(b"%brequest-id: %b\r\n" % (lines, request_id))
     return Lines(b"%bx-request-id: %b\r\n" % (lines, request_id))

@@ -326,7 +326,8 @@ class Flight:
             lines = Lines(lines + ticket.lines)
         if self._backend is not None and self._backend.endpoint.emulated:
             lines = Lines(lines + _EMULATED)
-        return with_request_id(lines, ticket.request_id.encode())
+        request_id = ticket.request_id.encode()
+        return with_request_id(lines, request_id, anthropic=self._api.anthropic)
 
     def _end_stream(self, stream: AnswerStream) -> None:
         if stream.complete:

@@ -118,7 +118,8 @@ class Gateway:
         body = error_body(
             error.status, str(error), error.code, anthropic=anthropic, request_id=request_id
         )
-        exchange.respond(error.status, with_request_id(lines, request_id.encode()), body)
+        lines = with_request_id(lines, request_id.encode(), anthropic=anthropic)
+        exchange.respond(error.status, lines, body)
 
     def refusal_lines(self, status: int, retry_after_s: float | None = None) -> Lines:
         """Header fields of an error."""
