@@ -1,7 +1,8 @@
 """Report 5 (litellm 34805, 38157): graceful shutdown or a worker's recycling drops buffered rows.
 
-Ours: the real process gets SIGTERM under load. Every answer under way ends, and the difference
-between what the engine counted and what the ledger holds is zero.
+Ours: the real process gets SIGHUP again and again under load, then SIGTERM or SIGINT. Every answer
+under way ends, and the difference between the count of the engine and that of the ledger is zero.
+With files that changed, and workers that are recycled: tests/gateway/operation.
 """
 
 from __future__ import annotations
@@ -57,8 +58,11 @@ def counted(url: str) -> dict[str, int]:
         return json.load(answer)
 
 
-@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-def test_report_05_stopping_under_load_loses_nothing(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "workers", "reloads"),
+    [(signal.SIGTERM, 1, 0), (signal.SIGINT, 1, 3), (signal.SIGTERM, 2, 3)],
+)
+def test_report_05_stopping_under_load_loses_nothing(tmp_path, name, workers, reloads):
     # Fails if what is queued at the end is not written, or running answers are cut; seen with a
     # stop that exits in place of `close_gracefully`.
     async def test(front: Front, upstream: str) -> None:
@@ -68,6 +72,10 @@ def test_report_05_stopping_under_load_loses_nothing(tmp_path, name):
         ]
         while load.whole < 5 * CLIENTS:
             await asyncio.sleep(0.01)
+        for number in range(reloads):
+            front.process.send_signal(signal.SIGHUP)
+            while load.whole < (6 + number) * CLIENTS:
+                await asyncio.sleep(0.01)
         assert await asyncio.to_thread(front.stop, name) == 0
         await asyncio.gather(*clients)
         begun = [taker for taker in load.takers if taker.status == 200]
@@ -85,5 +93,6 @@ def test_report_05_stopping_under_load_loses_nothing(tmp_path, name):
             assert store.execute("select count(*) from usage").fetchone() == (len(events),)
         store.close()
 
-    with process() as upstream, up(tmp_path, upstream) as front:
+    options = ("--workers", str(workers))
+    with process() as upstream, up(tmp_path, upstream, options=options) as front:
         run(lambda: test(front, upstream))
