@@ -36,7 +36,8 @@ ACCOUNTS = (
 )
 IDS = [a.id for a in ACCOUNTS]
 names = st.sampled_from([f"p{n}" for n in range(12)])
-sides = st.sampled_from([*IDS, *IDS[:4], *IDS[:4], "cash:nobody:USD"])
+debits = st.sampled_from([*IDS, *[IDS[1]] * 6, IDS[0], "cash:nobody:USD"])
+credits_ = st.sampled_from([*IDS, *[IDS[3]] * 4, IDS[2], IDS[2], "cash:nobody:USD"])
 amounts = st.sampled_from([0, 1, 30, 50, 100, 10**30])
 
 moves = st.builds(
@@ -44,7 +45,7 @@ moves = st.builds(
         id=id_, kind=kind, debit=debit, credit=credit, pico=pico, day="2026-10-31",
         timeout_s=timeout if kind is PostingKind.HOLD else 0,
     ),
-    names, st.sampled_from([PostingKind.POST, PostingKind.HOLD]), sides, sides, amounts,
+    names, st.sampled_from([PostingKind.POST, PostingKind.HOLD]), debits, credits_, amounts,
     st.sampled_from([0, 0, 2, 5]),
 )  # fmt: skip
 ends = st.builds(
@@ -87,8 +88,15 @@ def tried(call) -> str:
 
 
 def post(made: SqliteBooks, now_s: int, postings) -> None:
+    """Post in a change that goes on after what was refused, so that nothing else undoes it."""
+    refused = None
     with made.change(now_s * SECOND) as change:
-        change.post(*postings)
+        try:
+            change.post(*postings)
+        except RefusedError as error:
+            refused = error
+    if refused is not None:
+        raise refused
 
 
 @settings(max_examples=120)
@@ -163,6 +171,30 @@ def test_the_hash_does_not_know_the_order(amounts_, seed):
         assert one.contents() == other.contents()
         post(other, 6, [Posting(id="more", debit=IDS[0], credit=IDS[2], pico=1, day="2026-10-31")])
         assert one.contents().sha256 != other.contents().sha256
+
+
+def test_what_is_held_cannot_be_spent_and_a_chain_is_all_or_none():
+    def spend(id_: str, pico: int, kind: PostingKind = PostingKind.POST) -> Posting:
+        return Posting(id=id_, kind=kind, debit=IDS[1], credit=IDS[2], pico=pico, day="2026-10-31")
+
+    with books() as made:
+        post(made, 1, [spend("h", 100, PostingKind.HOLD)])
+        assert tried(lambda: post(made, 1, [spend("a", 21)])) == "OverdraftError"
+        assert tried(lambda: post(made, 1, [spend("b", 15), spend("c", 6)])) == "OverdraftError"
+        assert made.balance(IDS[1], SECOND) == Balance(credits=120, pending_debits=100)
+        post(made, 1, [spend("b", 15), spend("c", 5)])
+        assert made.balance(IDS[1], SECOND) == Balance(debits=20, credits=120, pending_debits=100)
+
+
+def test_no_more_is_paid_than_is_owed_holds_included():
+    def pay(id_: str, pico: int, kind: PostingKind = PostingKind.POST) -> Posting:
+        return Posting(id=id_, kind=kind, debit=IDS[0], credit=IDS[3], pico=pico, day="2026-10-31")
+
+    with books() as made:
+        post(made, 1, [pay("h", 60, PostingKind.HOLD)])
+        assert tried(lambda: post(made, 1, [pay("a", 31)])) == "OverdraftError"
+        post(made, 1, [pay("b", 30)])
+        assert made.balance(IDS[3], SECOND) == Balance(debits=90, credits=30, pending_credits=60)
 
 
 def test_a_hold_is_settled_in_part_and_ends_once():

@@ -109,6 +109,17 @@ def test_a_later_price_holds_from_midnight_on_and_tiers_go_on():
     ]  # fmt: skip
 
 
+def test_the_version_that_was_used_first_fills_the_first_tier_whatever_comes_in_first():
+    old, new = GRADUATED.current, book(f"{{input: 4, output: 4, {TIERS}}}").current
+    of = PriceBook(current=new, kept={old.id: old})
+    late, first = (at(f"2026-10-05T{hour}", price_version=old.id) for hour in ("10:00", "05:00"))
+    between = at("2026-10-05T08:00", price_version=new.id)
+    # Of the old: one million at 5, one at 2; then one of the new at 2.
+    for events in ((late, between, first), (first, between, late), (between, late, first)):
+        assert dollars(of, *events) == 9
+    assert dollars(of, late, between) == 4 + 2, "without the first the new was used first"
+
+
 OFF_PEAK = "pricing: {adjustments: [{name: off-peak, change: -0.4, hours_utc: 22-6}]}\n"
 
 

@@ -106,7 +106,8 @@ class Tally:
                 sums[2] += cached
                 sums[3] += written
                 sums[4] += reasoning
-                sums[5] = min(sums[5], hour)
+                if hour < sums[5]:  # noqa: PLR1730 - as above
+                    sums[5] = hour
 
     def hold(self, spans: Iterable[AllocationEvent], period: Period | None = None) -> None:
         """Add accelerator-time that tenants held, of the part of the spans within the period.
