@@ -50,7 +50,7 @@ th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 tr.group td { padding-top: 1rem; font-weight: 600; }
 td.exact { color: var(--soft); }
-.sums { width: auto; min-width: 22rem; margin: 1rem 0 0 auto; }
+.sums { break-inside: avoid; width: auto; min-width: 22rem; margin: 1rem 0 0 auto; }
 .sums td { border: 0; }
 .sums tr.strong td { font-size: 1.2rem; font-weight: 600; border-top: 2px solid var(--ink); }
 .notes, .carbon { margin: 0; color: var(--soft); }
