@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -111,7 +111,10 @@ class EmbeddedBank:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Made only where it is missing: closing a file gives up all locks that this process holds
+        # on it (POSIX), those of another connection of SQLite's too.
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +204,10 @@ class SqliteBooks:
     def _connected(self) -> sqlite3.Connection:
         """The connection to the file, which is made if it is not there."""
         if self._connection is None:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Made only where it is missing: closing a file gives up all locks that this process
+            # holds on it (POSIX), those of another connection of SQLite's too.
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             connection = self._connect()
             try:
                 if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
