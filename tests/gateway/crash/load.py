@@ -22,9 +22,9 @@ PATHS = {
     "responses": b"/v1/responses",
     "messages": b"/v1/messages",
 }
-COUNTED = frozenset({"chat", "completions", "messages"})
-"""APIs in which vLLM tells its count in each event of a stream, if it is asked to; messages are put
-to it as chat."""
+COUNTED = frozenset({"chat", "completions", "responses", "messages"})
+"""APIs in which vLLM tells its count in each event of a stream, if it is asked to; responses and
+messages are put to it as chat."""
 PACE_MS = 25
 """Between two tokens of a stream that is killed in its middle: so long that a gateway on a busy
 machine takes one event at a time."""

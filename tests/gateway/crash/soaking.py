@@ -95,7 +95,7 @@ class Soak:
         self._killed: list[int] = []
         self._memory: list[tuple[float, int, float]] = []
         self._over = False
-        self._start_s = time.monotonic()
+        self._start_s = 0.0
         self._front: Front
 
     def run(self) -> Soaked:
@@ -115,8 +115,9 @@ class Soak:
         await self._front.start()
         clients = [asyncio.create_task(self._client(number)) for number in range(CLIENTS)]
         chance = random.Random(len(clients))
+        self._start_s = time.monotonic()
         half_s = self._start_s + self._minutes * 30.0
-        while time.monotonic() < half_s:
+        while not self._killed or time.monotonic() < half_s:
             await asyncio.sleep(self._kill_every_s * (0.2 + 1.6 * chance.random()))
             self._killed.append(self._seen.in_flight)
             self._front.kill()

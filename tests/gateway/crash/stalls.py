@@ -15,9 +15,9 @@ from neocloud.ledger import LedgerPlace, Status
 from neocloud.wire import Client, fetch
 
 CLIENTS = 8
-LONG_TOKENS = 480
-"""Of streams that run from before the store goes until after it has come back: at 25 ms a token,
-twelve seconds."""
+LONG_TOKENS = 320
+"""Of streams that run from before the store goes until it is missed: at 25 ms a token, eight
+seconds."""
 _LONG = ("chat", "completions", "responses", "messages")
 
 

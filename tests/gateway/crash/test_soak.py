@@ -11,7 +11,7 @@ from tests.gateway.crash.soaking import Soak
 @pytest.mark.slow
 def test_the_soak_finds_nothing_wrong(tmp_path: Path) -> None:
     told: list[str] = []
-    soak = Soak(tmp_path, minutes=0.15, requests=1000, tell=told.append, kill_every_s=1.0)
+    soak = Soak(tmp_path, minutes=0.1, requests=1000, tell=told.append, kill_every_s=1.0)
     came = soak.run()
     assert not came.wrong
     assert came.kills >= 1

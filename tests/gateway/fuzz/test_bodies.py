@@ -58,7 +58,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 
 
 def test_fields_of_any_value_are_no_fault_of_ours(stand: Stand) -> None:
-    @fuzzed(600)
+    @fuzzed(400)
     @given(
         st.sampled_from(sorted(PATHS)),
         st.dictionaries(st.sampled_from(_FIELDS), _VALUES, max_size=4),

@@ -116,7 +116,7 @@ def test_what_the_document_says_is_what_happens(
             if mode is schemathesis.GenerationMode.NEGATIVE and operation.method == "get":
                 continue  # nothing in it can be wrong
 
-            @fuzzed(30)
+            @fuzzed(20)
             @given(case=operation.as_strategy(generation_mode=mode))
             def test(case: schemathesis.Case) -> None:
                 case.body = _whole(case.body)
