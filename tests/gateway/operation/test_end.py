@@ -99,11 +99,10 @@ def test_a_second_signal_ends_it_at_once_and_all_is_metered(tmp_path: Path, work
     assert open_requests(tmp_path) == 0
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_the_grace_is_kept(tmp_path: Path, workers: str):
+def test_the_grace_is_kept(tmp_path: Path):
     with (
         upstream.process("CHUNKS=2000 PACE_MS=50") as engine,
-        up(tmp_path, "--upstream", engine, "--grace", "0.5", "--workers", workers) as house,
+        up(tmp_path, "--upstream", engine, "--grace", "0.5", "--workers", "2") as house,
     ):
         streams = Streams(house, 2)
         until(lambda: open_requests(tmp_path) == 2)
