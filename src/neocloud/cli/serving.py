@@ -19,10 +19,10 @@ from neocloud.cli.running_plan import RunningPlan
 from neocloud.engines import (
     Endpoint,
     EngineAnswerError,
-    MetricsReader,
     TokenPrice,
     endpoint_of_url,
     list_models,
+    metrics_family,
 )
 from neocloud.engines.remote import remote_endpoint
 from neocloud.gateway import (
@@ -318,9 +318,7 @@ async def _ask(upstreams: Sequence[str]) -> tuple[Endpoint, ...]:
                 raise Failure(f"--upstream {url}: {error}") from None
             if not models:
                 raise Failure(f"--upstream {url}: it serves no model")
-            reader = MetricsReader(probe)
-            await reader.read(pool, timeout_s=2.0)
-            kind = _FAMILIES.get(reader.family, "remote")
+            kind = _FAMILIES.get(await metrics_family(pool, probe, timeout_s=2.0), "remote")
             endpoints += [
                 _endpoint(url, f"local/upstream/{model}/{number}", model, kind) for model in models
             ]

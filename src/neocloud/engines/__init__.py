@@ -9,6 +9,7 @@ from neocloud.engines.probe import (
     Readiness,
     is_healthy,
     list_models,
+    metrics_family,
     readiness,
     scrape,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "free_port",
     "is_healthy",
     "list_models",
+    "metrics_family",
     "parse_metrics",
     "readiness",
     "scrape",

@@ -188,6 +188,15 @@ async def scrape(pool: Pool, endpoint: Endpoint, *, timeout_s: float = 5.0) -> E
     return found.metrics if found is not None else None
 
 
+async def metrics_family(pool: Pool, endpoint: Endpoint, *, timeout_s: float = 5.0) -> str:
+    """Prefix of the family of metrics that an engine tells, such as `vllm:`; empty for none."""
+    try:
+        found = await _look(pool, endpoint, timeout_s)
+    except UpstreamError:
+        return ""
+    return found.family.prefix if found is not None else ""
+
+
 class _Found(msgspec.Struct, frozen=True):
     page: bytes
     family: Family
