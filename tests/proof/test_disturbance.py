@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from neocloud.books import Invoice, Report, price_list, rate_event
+from neocloud.books import Invoice, PriceBook, Report, price_version, rate_event
 from neocloud.catalog import load_catalog
 from neocloud.ledger import Reader, UsageEvent
 from neocloud.spec import load_cloud
@@ -70,7 +70,8 @@ def test_without_a_disturbance_the_report_finds_none(tmp_path):
 
 
 def test_the_lines_of_the_invoices_are_the_rated_events(disturbed):
-    prices = price_list(load_cloud(disturbed / "cloud.yaml", load_catalog()))
+    cloud = load_cloud(disturbed / "cloud.yaml", load_catalog())
+    prices = PriceBook(current=price_version(cloud))
     billed = 0
     for tenant in METROS:
         printed = neocloud(disturbed, "invoice", "cloud.yaml", "--tenant", tenant, "--json")

@@ -2,14 +2,11 @@
 
 from neocloud.books.gather import Metered, gather, objective_rule
 from neocloud.books.invoices import Invoice, Line, UnknownTenantError, invoice_text
-from neocloud.books.prices import BILLED, PriceList, TokenKind, price_list
+from neocloud.books.prices import BILLED, PriceBook, PriceList, price_list, price_version
 from neocloud.books.rating import (
     RatedEvent,
-    RatedUsage,
     UnpricedModelError,
-    billed_tokens,
     rate_event,
-    rate_usage,
 )
 from neocloud.books.side_by_side.picture import MissingMatplotlibError, draw_report
 from neocloud.books.side_by_side.rates import (
@@ -39,19 +36,17 @@ __all__ = [
     "MissingMatplotlibError",
     "NothingMeteredError",
     "NothingSimulatedError",
+    "PriceBook",
     "PriceList",
     "RatedEvent",
-    "RatedUsage",
     "Replayed",
     "Report",
     "Side",
-    "TokenKind",
     "UnknownPlaceError",
     "UnknownTenantError",
     "UnpricedModelError",
     "UsageLine",
     "UsageSummary",
-    "billed_tokens",
     "cost_by_place",
     "cost_of_row",
     "draw_report",
@@ -60,8 +55,8 @@ __all__ = [
     "make_report",
     "objective_rule",
     "price_list",
+    "price_version",
     "rate_event",
-    "rate_usage",
     "rates_by_place",
     "replay_metered",
     "report_text",

@@ -22,6 +22,7 @@ from neocloud.books.accounts import (
     SqliteBooks,
     account,
     books_path,
+    keep_version,
 )
 from neocloud.books.rating import rate
 from neocloud.ledger import ledger_place
@@ -129,6 +130,15 @@ def test_versions_are_kept_as_they_were(books: SqliteBooks):
         for version in (one, two, one):
             change.keep_version(version)
     assert books.versions() == {one.id: one, two.id: two}
+
+
+def test_a_version_is_kept_beside_its_ledger(tmp_path: Path):
+    place, version = ledger_place("sqlite:///usage.db", tmp_path), book().current
+    for now_ns in (1, 2):
+        keep_version(place, version, now_ns)
+    books = SqliteBooks(books_path(place))
+    assert books.versions() == {version.id: version}
+    books.close()
 
 
 def test_accounts_are_opened_once(books: SqliteBooks):

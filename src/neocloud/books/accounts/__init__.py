@@ -15,7 +15,7 @@ from neocloud.books.accounts.records import (
     account,
     account_id,
 )
-from neocloud.books.accounts.sqlite import SqliteBooks, books_path
+from neocloud.books.accounts.sqlite import SqliteBooks, books_path, keep_version
 from neocloud.books.accounts.store import (
     Books,
     BooksContents,
@@ -51,4 +51,5 @@ __all__ = [
     "account",
     "account_id",
     "books_path",
+    "keep_version",
 ]

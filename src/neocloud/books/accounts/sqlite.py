@@ -54,6 +54,20 @@ def books_path(place: LedgerPlace) -> Path:
     return beside.with_name(beside.name + ".books")
 
 
+def keep_version(place: LedgerPlace, version: PriceVersion, now_ns: int) -> None:
+    """Keep a price version beside a ledger, before anything is admitted under it.
+
+    Raises:
+        BooksError: the books cannot be written.
+    """
+    books = SqliteBooks(books_path(place))
+    try:
+        with books.change(now_ns) as change:
+            change.keep_version(version)
+    finally:
+        books.close()
+
+
 class SqliteBooks:
     """Implements `Books` in the file `path`.
 

@@ -1,6 +1,6 @@
 """Prices: what the file says, with validity dates; versions by the hash of their content."""
 
-from neocloud.books.prices.listed import BILLED, PriceList, TokenKind, price_list
+from neocloud.books.prices.listed import BILLED, PriceList, price_list
 from neocloud.books.prices.read import contract_terms, midnight_ns, price_version
 from neocloud.books.prices.records import (
     Adjustment,
@@ -30,7 +30,6 @@ __all__ = [
     "Tier",
     "Tiering",
     "TokenBill",
-    "TokenKind",
     "adjusted",
     "contract_terms",
     "factor_of",

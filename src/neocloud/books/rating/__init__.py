@@ -1,12 +1,5 @@
 """Rating: what usage costs, exactly."""
 
-from neocloud.books.rating.plain import (
-    RatedEvent,
-    RatedUsage,
-    billed_tokens,
-    rate_event,
-    rate_usage,
-)
 from neocloud.books.rating.preview import (
     PreviewLine,
     PreviewSum,
@@ -22,6 +15,7 @@ from neocloud.books.rating.records import (
     UnpricedModelError,
     total_pico,
 )
+from neocloud.books.rating.single import RatedEvent, rate_event
 from neocloud.books.rating.tally import Tally, rate
 
 __all__ = [
@@ -31,16 +25,13 @@ __all__ = [
     "Rated",
     "RatedEvent",
     "RatedLine",
-    "RatedUsage",
     "RequestCount",
     "Tally",
     "UnpricedHoursError",
     "UnpricedModelError",
     "amount_of",
-    "billed_tokens",
     "make_preview",
     "rate",
     "rate_event",
-    "rate_usage",
     "total_pico",
 ]
