@@ -42,7 +42,7 @@ def killed(path: Path, run: str, after: int, chance: random.Random) -> list[str]
 
 def test_a_writer_that_is_killed_leaves_whole_changes(tmp_path: Path):
     path, chance, said = tmp_path / "ledger.db.books", random.Random(7), set()
-    for run in range(12):
+    for run in range(8):
         # Every other run begins where the one before was killed, and does all of it again.
         name = f"run{run // 2}"
         said |= set(killed(path, name, chance.randrange(1, 25), chance))
