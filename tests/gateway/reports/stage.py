@@ -26,7 +26,7 @@ from neocloud.gateway.answers import refusal
 from neocloud.gateway.rules import TokenPrice
 from neocloud.ledger import AttemptEvent, KeyRing, Ledger, Reader, UsageEvent, given_key
 from neocloud.quotas import Quotas
-from neocloud.wire import Address, Call, Client, Pool, Response, Server, fetch, serve
+from neocloud.wire import Address, Call, Client, ClientLimits, Pool, Response, Server, fetch, serve
 
 PRICE = TokenPrice(input=3, cached_input=1, output=11)
 PATHS = {
@@ -168,7 +168,7 @@ async def stage(
         deliver = loop.call_soon_threadsafe
         ledger = Ledger(path, worker=worker, now_ns=time.time_ns(), deliver=deliver)
         stack.push_async_callback(asyncio.to_thread, ledger.close)
-        client = Client()
+        client = Client(ClientLimits(connect_timeout_s=20.0))  # a busy machine is no fault
         stack.push_async_callback(client.close)
         fleet = fleet_of(endpoints_of(upstreams, kind, tuple(rules.models), alike, speaks), client)
         limits = {name: rule.limit for name, rule in rules.tenants.items() if rule.limit}

@@ -20,7 +20,7 @@ from neocloud.ledger import Reader, Status
 
 from .stage import PATHS, STREAMING, Stage, before, body_of
 
-REQUESTS = int(os.environ.get("NEOCLOUD_MIXED_REQUESTS", "8000"))
+REQUESTS = int(os.environ.get("NEOCLOUD_MIXED_REQUESTS", "6000"))
 CLIENTS = 24
 SEED = 13280
 TOLD = ("own", "last", "finish", "each", "cumulative", "null")

@@ -44,7 +44,6 @@ def test_report_06_it_does_not_start_where_nothing_could_be_metered(tmp_path):
             ("sqlite:///words.db", "words.db"),
             ("sqlite:///folder.db", "folder.db"),
             ("sqlite:///taken.db", "taken.db.segments"),
-            ("mysql://nowhere/x", "mysql"),
         ):
             status, words = started(tmp_path, upstream, ledger)
             assert (status, why in words) == (2, True), words

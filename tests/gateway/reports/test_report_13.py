@@ -14,7 +14,7 @@ from collections import Counter
 
 import pytest
 from tests.fakes.upstream import Upstream, running
-from tests.gateway.world import run
+from tests.gateway.world import Taker, run, until
 
 from neocloud.gateway import TenantRule
 from neocloud.gateway.apis import APIS
@@ -112,34 +112,38 @@ def test_report_13_what_was_not_used_comes_back_and_no_more(tmp_path, api, strea
     run(test)
 
 
-@pytest.mark.parametrize(
-    ("limit", "served"),
-    [
-        (TenantLimit(tokens_per_minute=1000), None),
-        (TenantLimit(requests_per_minute=3), 3),
-        (TenantLimit(concurrent_requests=3), 3),
-    ],
-)
+REFILLED_S = 60 / SERVED
+"""Time in which one more request of a minute's allowance comes back."""
+
+
+@pytest.mark.parametrize("kind", ["tokens", "requests", "concurrent"])
 @pytest.mark.parametrize(("api", "stream"), CASES)
-def test_report_13_rates_are_held_before_too(tmp_path, api, stream, limit, served):
+def test_report_13_rates_are_held_before_too(tmp_path, api, stream, kind):
     body = asked(api, stream)
-    if served is None:
-        served = 1000 // sum(most(api, body))
+    limit = {
+        "tokens": TenantLimit(tokens_per_minute=SERVED * sum(most(api, body))),
+        "requests": TenantLimit(requests_per_minute=SERVED),
+        "concurrent": TenantLimit(concurrent_requests=SERVED),
+    }[kind]
 
     async def test() -> None:
-        async with running("FAULT=stall-head") as upstream, stage(
-            tmp_path, upstream, rules=rules_of({"acme": TenantRule(limit=limit)})
-        ) as up:  # fmt: skip
-            tasks = [asyncio.create_task(up.post(api, body)) for _ in range(AT_ONCE)]
-            refused: list[int] = []
-            for task in asyncio.as_completed(tasks):
-                refused.append((await task).status)
-                if len(refused) == AT_ONCE - served:
-                    break
+        async with (
+            running("FAULT=stall-head") as upstream,
+            stage(tmp_path, upstream, rules=rules_of({"acme": TenantRule(limit=limit)})) as up,
+        ):
+            begun_s = time.monotonic()
+            takers = [Taker() for _ in range(AT_ONCE)]
+            calls = [up.send(api, body, taker) for taker in takers]
+            await until(
+                lambda: up.ledger.open_requests + sum(t.ended.is_set() for t in takers) == AT_ONCE
+            )
+            refused = [taker.status for taker in takers if taker.ended.is_set()]
+            served = up.ledger.open_requests
+            back = int((time.monotonic() - begun_s) / REFILLED_S) if kind != "concurrent" else 0
+            assert SERVED <= served <= SERVED + back
             assert Counter(refused) == {429: AT_ONCE - served}
-            assert up.ledger.open_requests == served
-            for each in tasks:
-                each.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for call in calls:
+                call.abort()
+            assert len(await up.settled(served)) == served
 
     run(test)

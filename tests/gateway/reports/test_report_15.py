@@ -19,7 +19,7 @@ from neocloud.gateway.callers import Ranges
 
 from .stage import PATHS, STREAMING, Stage, before, body_of, rules_of
 
-ROUND = 150
+ROUND = 100
 SLACK = 40
 """Entries that may come and go between two looks: connections, callbacks, a commit under way."""
 _LEFT_OUT = (type, types.ModuleType, types.FunctionType, types.FrameType, types.CodeType)
@@ -80,7 +80,7 @@ async def fresh(up: Stage, first: int) -> None:
 
 
 def test_report_15_no_table_grows_with_what_clients_send(tmp_path):
-    # Fails if anything is kept for each prompt, key or request: it would be 150 entries longer.
+    # Fails if anything is kept for each prompt, key or request: it would be 100 entries longer.
     # Seen with a dictionary of prompts' hashes in `prefix_hashes`' place.
     async def test(up: Stage, upstream: Upstream) -> None:
         sizes = []
