@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from neocloud.books.prices import price_list
+from neocloud.books.accounts import BooksError, keep_version
+from neocloud.books.prices import price_version
 from neocloud.cli.cloud_file import open_cloud, open_plan, plan_beside
 from neocloud.cli.engines_here import EnginesHere
 from neocloud.cli.failure import Failure
@@ -154,8 +155,9 @@ class Serving:
         place = _place(asked, cloud, cloud_file.parent)
         secret = cache_secret(place, os.environ)
         gateway = cloud.gateway
+        prices = _kept_prices(cloud, place)
         settings = Settings(
-            rules=rules_of_cloud(cloud, catalog, price_list(cloud).version, plan.rented, secret),
+            rules=rules_of_cloud(cloud, catalog, prices, plan.rented, secret),
             plan=plan,
             emulation=Emulation(cloud_path=cloud_file, plan_path=path) if emulated else None,
             starts=starts,
@@ -265,6 +267,19 @@ def _price(stated: TokenPrices | None, currency: str) -> TokenPrice | None:
         return None
     cached = None if stated.cached_input < Decimal(0) else stated.cached_input
     return TokenPrice.per_mtok(currency, stated.input, stated.output, cached)
+
+
+def _kept_prices(cloud: Cloud, place: LedgerPlace) -> str:
+    """Id of the file's prices, kept beside the ledger before anything is admitted under them.
+
+    An event is rated at the prices of its admission, whatever the file says later.
+    """
+    version = price_version(cloud)
+    try:
+        keep_version(place, version, time.time_ns())
+    except BooksError as error:
+        raise Failure(str(error)) from None
+    return version.id
 
 
 def _named(upstreams: Sequence[str], plan: Plan) -> tuple[Endpoint, ...]:
