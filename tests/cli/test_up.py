@@ -5,9 +5,13 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from tests.fakes.upstream import process
+
+from neocloud.ledger import keys_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples/two-sites/cloud.yaml"
 
@@ -34,6 +38,8 @@ def up(folder: Path, *arguments: str, key: str = "") -> tuple[int, str]:
         (("--upstream", "http://x", "--site", "a"), "k", "belong to a cloud file"),
         (("--model", "gone.gguf"), "k", "gone.gguf is no file"),
         (("--upstream", "http://x", "--workers", "0"), "k", "--workers"),
+        (("--upstream", "http://x", "--grace", "-1"), "k", "--grace"),
+        (("sqlite:///usage.db",), "", "name a ledger with --ledger"),
         (("cloud.yaml", "--model", "x.gguf"), "", "with one, they belong in it"),
         (("cloud.yaml", "--tokens-per-minute", "1"), "", "with one, they belong in it"),
         (("cloud.yaml",), "", "Make it with `neocloud plan`"),
@@ -46,6 +52,36 @@ def test_wrong_input_is_told_with_status_2(tmp_path, arguments, key, said):
     assert status == 2
     assert said in text
     assert "Traceback" not in text
+
+
+def test_a_first_key_that_nobody_saw_is_withdrawn(tmp_path):
+    def in_force() -> list[bool]:
+        kept = keys_of(tmp_path / "usage.db").keys()
+        return [key.in_force(time.time_ns()) for key in kept]
+
+    with socket.socket() as taken, process() as upstream:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for start in (1, 2):
+            status, text = up(tmp_path, "--upstream", upstream, "--listen", address)
+            assert (status, f"cannot listen on {address}" in text) == (2, True)
+            assert in_force() == [False] * start
+        taken.close()
+        for start in (1, 2):
+            gateway = subprocess.Popen(
+                [sys.executable, "-m", "neocloud.cli.main", "up", "--upstream", upstream,
+                 "--listen", address],
+                cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert gateway.stdout is not None
+            assert address in gateway.stdout.readline()
+            gateway.terminate()
+            more, told = gateway.communicate(timeout=60)
+            assert ("key: nc-" in more) is (start == 1)
+            assert ("neocloud key create --ledger sqlite:///usage.db" in told) is (start == 2)
+            assert in_force() == [False, False, True]
 
 
 def test_what_a_plan_cannot_run_on_is_told(tmp_path):

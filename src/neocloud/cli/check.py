@@ -45,7 +45,10 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     "--require", multiple=True, type=click.Choice(_NAMES),
     help="Check that must pass too. May be given several times.",
 )  # fmt: skip
-@click.option("--timeout", default=120.0, show_default=True, help="Seconds for each answer.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.0, min_open=True), default=120.0, show_default=True,
+    help="Seconds for each answer.",
+)  # fmt: skip
 @click.option(
     "--long-words", default=1500, show_default=True, type=click.IntRange(min=1),
     help="Words of the long prompt, each a token or more.",

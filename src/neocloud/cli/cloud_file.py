@@ -13,6 +13,8 @@ from neocloud.spec import Cloud, SpecError, load_cloud
 
 def open_cloud(path: Path) -> tuple[Cloud, Catalog]:
     """Load and check the file; its problems, all of them, are the failure's message."""
+    if str(path).startswith(("sqlite:", "postgresql:")):
+        raise Failure("a cloud's file goes here; name a ledger with --ledger")
     catalog = load_catalog()
     try:
         return load_cloud(path, catalog), catalog

@@ -80,7 +80,10 @@ def create(
         if cloud is not None:
             check_tenant(tenant, cloud.tenants, cloud.file)
         text, key = keys.create(tenant, name, time.time_ns())
-    _tell(text, key, as_json, f"Key {key.key_id} of {tenant}. It is not shown again.")
+    note = f"Key {key.key_id} of {tenant}. It is not shown again."
+    if cloud is None and tenant != _DEFAULT_TENANT:
+        note += f" A gateway without a cloud file refuses it: its one tenant is {_DEFAULT_TENANT}."
+    _tell(text, key, as_json, note)
 
 
 @command.command(name="list")

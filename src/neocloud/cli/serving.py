@@ -80,11 +80,13 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         settings: of the gateway.
         first_key: a key that was made for the first tenant; empty if there was one.
+        first_key_id: its id.
         notes: what else is to be known.
     """
 
     settings: Settings
     first_key: str = ""
+    first_key_id: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -119,7 +121,8 @@ class Serving:
         found = self.read()
         if self._asked.cloud_file is not None or found.settings.given_keys:
             return found
-        return msgspec.structs.replace(found, first_key=_first_key(found.settings.ledger))
+        text, key_id = _first_key(found.settings.ledger)
+        return msgspec.structs.replace(found, first_key=text, first_key_id=key_id)
 
     def _with_file(self, cloud_file: Path) -> Served:
         asked = self._asked
@@ -300,14 +303,24 @@ def _named(upstreams: Sequence[str], plan: Plan) -> tuple[Endpoint, ...]:
     return tuple(endpoints)
 
 
-def _first_key(place: LedgerPlace) -> str:
-    """Make a key for the first tenant, unless it has one."""
+def withdraw_first_key(found: Served) -> None:
+    """Revoke the first key, which nobody has seen: the next start makes another and shows it.
+
+    Raises:
+        LedgerError: the keys cannot be had.
+    """
+    if found.first_key_id:
+        keys_of(found.settings.ledger).revoke(found.first_key_id, time.time_ns())
+
+
+def _first_key(place: LedgerPlace) -> tuple[str, str]:
+    """Make a key for the first tenant, unless it has one: its text and id, or nothing twice."""
     keys = keys_of(place)
     now_ns = time.time_ns()
     if any(key.tenant == DEFAULT_TENANT and key.in_force(now_ns) for key in keys.keys()):  # noqa: SIM118
-        return ""
-    text, _ = keys.create(DEFAULT_TENANT, "first", now_ns)
-    return text
+        return "", ""
+    text, key = keys.create(DEFAULT_TENANT, "first", now_ns)
+    return text, key.key_id
 
 
 def _endpoint(url: str, replica: str, model: str, kind: str) -> Endpoint:

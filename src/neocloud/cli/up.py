@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from neocloud.cli.failure import Failure
 from neocloud.cli.managing import management
-from neocloud.cli.serving import Asked, Serving
+from neocloud.cli.serving import LEDGER_WITHOUT_FILE, Asked, Served, Serving, withdraw_first_key
 from neocloud.engines import EngineStartError
-from neocloud.gateway import LogFormat, SettingsError, Up, WorkerError, configure, run
+from neocloud.gateway import (
+    LogFormat,
+    Management,
+    SettingsError,
+    Up,
+    WorkerError,
+    configure,
+    run,
+)
 from neocloud.ledger import LedgerError
 from neocloud.quotas import BankError, TenantLimit
 
@@ -53,7 +62,10 @@ _COUNT = click.IntRange(min=1)
 @click.option("--concurrent", type=_COUNT, help="Without a file: limit of requests at once.")
 @click.option("--tls-certificate", type=_FILE, help="Certificate chain, PEM; the file's own.")
 @click.option("--tls-key", type=_FILE, help="Key of the certificate, PEM; the file's own.")
-@click.option("--grace", default=30.0, show_default=True, help="Seconds for answers to end.")
+@click.option(
+    "--grace", type=click.FloatRange(min=0.0), default=30.0, show_default=True,
+    help="Seconds for answers to end.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Log what happens, and a line for each request.")
 @click.option(
     "--log-format", type=click.Choice(("text", "json")), default="text", show_default=True,
@@ -114,20 +126,42 @@ def command(
 
 
 def _run(asked: Asked) -> None:
-    import uvloop
-
     serving = Serving(asked)
     try:
         found = serving.begin()
         for note in found.notes:
             click.echo(note, err=True)
         managed = management(serving, found.settings.ledger)
-        uvloop.run(run(found.settings, managed, lambda up: _tell(up, found.first_key)))
+        _run_and_tell(found, managed, asked)
     except SettingsError as error:
         hint = ". Choose another address with --listen" if "cannot listen" in str(error) else ""
         raise Failure(f"{error}{hint}") from None
     except (LedgerError, BankError, EngineStartError, WorkerError) as error:
         raise Failure(str(error)) from None
+
+
+def _run_and_tell(found: Served, managed: Management, asked: Asked) -> None:
+    """Run it; a first key that could not be told, since it did not come up, is withdrawn."""
+    import uvloop
+
+    told = False
+
+    def tell(up: Up) -> None:
+        nonlocal told
+        told = True
+        _tell(up, found.first_key)
+        if asked.cloud_file is None and not found.first_key and not found.settings.given_keys:
+            place = found.settings.ledger
+            ledger = (asked.ledger or LEDGER_WITHOUT_FILE) if place.path else place.name
+            another = f"neocloud key create --ledger {ledger}"
+            click.echo(f"Keys made before hold; for another: {another}", err=True)
+
+    try:
+        uvloop.run(run(found.settings, managed, tell))
+    finally:
+        if not told:
+            with suppress(LedgerError):  # what kept it from coming up is told instead
+                withdraw_first_key(found)
 
 
 def _tell(up: Up, first_key: str) -> None:
@@ -140,7 +174,9 @@ def _tell(up: Up, first_key: str) -> None:
         click.echo(f"admin API on {scheme}://{up.admin}/admin/", err=True)
     emulated = f", {up.emulated} of them EMULATED" if up.emulated else ""
     processes = f"; {up.workers} processes" if up.workers > 1 else ""
-    click.echo(f"{up.replicas} replicas{emulated}; {up.keys} keys{processes}", err=True)
+    replicas = "1 replica" if up.replicas == 1 else f"{up.replicas} replicas"
+    keys = "1 key" if up.keys == 1 else f"{up.keys} keys"
+    click.echo(f"{replicas}{emulated}; {keys}{processes}", err=True)
     if up.recovered:
         click.echo(
             f"{up.recovered} requests that a crash left open are closed as interrupted", err=True
