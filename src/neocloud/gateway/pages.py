@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from neocloud.gateway.answers import JSON, TEXT, ApiError
+from neocloud.gateway.apis import APIS
 from neocloud.gateway.apis.responses import not_kept
 from neocloud.gateway.models import model_card, model_list
 from neocloud.gateway.openapi import document
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _MODEL = "/v1/models/"
 _RESPONSE = "/v1/responses/"
+_KNOWN = frozenset((*(api.path for api in APIS), "/v1/models"))
 
 
 class Pages:
@@ -54,7 +56,7 @@ class Pages:
         if page is None and path.startswith(_RESPONSE):
             raise not_kept(path)
         if page is None:
-            raise ApiError(404, f"there is nothing at {path[:200]}", "not_found")
+            raise ApiError(404, f"there is nothing at {path[:200]}{_base(path)}", "not_found")
         if exchange.method not in ("GET", "HEAD"):
             raise ApiError(405, "use GET here", "method_not_allowed")
         page(exchange)
@@ -102,3 +104,12 @@ def _respond(exchange: Exchange, done: asyncio.Future[bytes]) -> None:
 
 def _error(done: asyncio.Future[bytes]) -> BaseException | None:
     return None if done.cancelled() else done.exception()
+
+
+def _base(path: str) -> str:
+    """What is wrong with the base URL of a client that asks for a path; empty if not that."""
+    if f"/v1{path}" in _KNOWN:
+        return "; an OpenAI client's base URL ends in /v1"
+    if path.startswith("/v1/") and path.removeprefix("/v1") in _KNOWN:
+        return "; /v1 stands there twice: an Anthropic client's base URL ends before it"
+    return ""
