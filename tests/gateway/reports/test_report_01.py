@@ -85,8 +85,8 @@ async def client(up: Stage, chance: random.Random, left: list[int], seen: Counte
 
 @pytest.mark.slow
 def test_report_01_the_upstreams_own_count_equals_the_ledgers(tmp_path):
-    # Fails by one for each event lost or doubled, and by its tokens for each misread usage; seen
-    # with a settle that skips one of a thousand, and with usage read from the finish event alone.
+    # Fails by one for each event lost or doubled, and by its tokens for each misread usage. Seen to
+    # fail with a settle that writes all but one of a thousand.
     async def test(up: Stage, upstream) -> None:
         left, seen = [REQUESTS], Counter[str]()
         await asyncio.gather(

@@ -30,7 +30,7 @@ def combination(event: UsageEvent) -> tuple[str, str, str]:
 
 def test_report_02_two_thousand_rows_of_one_flush_are_all_written(tmp_path):
     # Fails if a flush is cut short anywhere: the store is read without the segments, which are
-    # still there. Seen with a shipper whose batch keeps its first 100 rows.
+    # still there. Seen to fail with a shipper whose batch keeps its first 100 rows.
     keys = {f"{tenant}-{n}": tenant for tenant in TENANTS for n in range(KEYS_EACH)}
 
     async def ask(up: Stage, rows: list[tuple[str, str]]) -> None:

@@ -63,8 +63,8 @@ def counted(url: str) -> dict[str, int]:
     [(signal.SIGTERM, 1, 0), (signal.SIGINT, 1, 3), (signal.SIGTERM, 2, 3)],
 )
 def test_report_05_stopping_under_load_loses_nothing(tmp_path, name, workers, reloads):
-    # Fails if what is queued at the end is not written, or running answers are cut; seen with a
-    # stop that exits in place of `close_gracefully`.
+    # Fails if what is queued at the end is not written, or running answers are cut. Seen to fail
+    # with a stop that exits once nothing new is taken.
     async def test(front: Front, upstream: str) -> None:
         load = Load(front)
         clients = [

@@ -62,7 +62,7 @@ async def stopped(upstream: Upstream) -> Any:
 @pytest.mark.parametrize(("api", "speaks"), ASKED)
 def test_report_07_mid_stream(tmp_path, api, speaks, after):
     # Fails if an abort leaves no event, or counts events: each holds two tokens. 99: after all
-    # content and before the finish. Seen with `_client_gone` that only drops the call.
+    # content and before the finish. Seen to fail where `_client_gone` only drops the call.
     seen = 2 * min(after, 6)
 
     async def test(up: Stage, upstream: Upstream) -> None:

@@ -20,7 +20,8 @@ TRANSLATED = frozenset({"chat", "embeddings"})
 
 @pytest.mark.parametrize("speaks", [None, TRANSLATED])
 def test_report_10_one_event_a_request_in_every_api(tmp_path, speaks):
-    # Fails if the bridge settles beside the flight: twice as many events as requests.
+    # Fails if the bridge settles beside the flight: twice as many events as requests. Seen to fail
+    # with counters that are told twice.
     async def test(up: Stage, upstream: Upstream) -> None:
         asked: Counter[str] = Counter()
         for api in PATHS:

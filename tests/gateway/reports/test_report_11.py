@@ -37,7 +37,8 @@ def spent(up: Stage) -> int:
 @pytest.mark.parametrize("fault", STREAM_FAULTS)
 @pytest.mark.parametrize("kind", ["vllm", "remote"])
 def test_report_11_a_stream_that_fails_costs_nothing(tmp_path, kind, fault, after):
-    # Fails if it is settled as completed because [DONE] came, or held against the budget.
+    # Fails if it is settled as completed because [DONE] came, or held against the budget; the last
+    # was tried.
     async def test(up: Stage, upstream: Upstream) -> None:
         for api in STREAMING:
             words = f"FAULT={fault} AFTER={after} CHUNKS=9 TOKENS=18 PROMPT=100"
@@ -60,6 +61,7 @@ def test_report_11_a_stream_that_fails_costs_nothing(tmp_path, kind, fault, afte
 @pytest.mark.parametrize("kind", ["vllm", "remote"])
 def test_report_11_an_answer_that_is_none_costs_nothing(tmp_path, kind, api, fault):
     # Fails if status 200 is taken for success: an error, a page of HTML and nothing come with it.
+    # It did when this test was written.
     async def test(up: Stage, upstream: Upstream) -> None:
         count = 0
         for stream in (False, True) if api in STREAMING and fault != "bad-json" else (False,):

@@ -95,7 +95,8 @@ def test_report_12_what_no_attempt_answered_costs_nothing(tmp_path, stream):
 
 
 def test_report_12_nothing_is_tried_again_after_the_first_byte(tmp_path):
-    # Else tokens that the client has seen would be generated, and counted, twice.
+    # Else tokens that the client has seen would be generated, and counted, twice. Seen to fail with
+    # a flight that tries again whatever was sent.
     async def test() -> None:
         async with running("FAULT=truncate AFTER=2 CHUNKS=9") as one, running() as two, stage(
             tmp_path, one, two

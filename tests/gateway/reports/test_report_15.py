@@ -81,7 +81,7 @@ async def fresh(up: Stage, first: int) -> None:
 
 def test_report_15_no_table_grows_with_what_clients_send(tmp_path):
     # Fails if anything is kept for each prompt, key or request: it would be 100 entries longer.
-    # Seen with a dictionary of prompts' hashes in `prefix_hashes`' place.
+    # Seen to fail with a dictionary of prompts' hashes.
     async def test(up: Stage, upstream: Upstream) -> None:
         sizes = []
         for number in range(3):
