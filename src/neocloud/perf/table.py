@@ -160,7 +160,8 @@ def _batch_axis(largest: int) -> tuple[float, ...]:
 
 
 def _prefill_axis(largest: int) -> tuple[float, ...]:
-    points = {0.0, 1.0}
+    """0 to `largest`, two points an octave; all of the first few, where each token reads experts."""
+    points = {float(count) for count in (0, 1, 2, 3, 4, 6) if count < largest}
     step = 8.0
     while step < largest:
         points.add(float(round(step)))
