@@ -204,13 +204,6 @@ def test_parquet_without_its_extra_says_what_to_install(folder: Path):
         (("export", "csv", "--out", "a.csv"), "neocloud export csv FILE"),
         (("export", "csv", "cloud.yaml", "--out", "none/a.csv"), "No such file"),
         (("export", "csv", "cloud.yaml", "--tenant", "acm", "--out", "a.csv"), "Nearest: acme."),
-        (
-            (
-                "export", "csv", "cloud.yaml", "--records", "energy", "--tenant", "acme",
-                "--out", "a.csv",
-            ),
-            "not kept by tenant",
-        ),
         (("export", "csv", "cloud.yaml", "--period", "May", "--out", "a.csv"), "write 2026-10"),
         (("key", "rotate", "cloud.yaml", "0123"), "no key '0123'"),
         (("key", "rotate", "cloud.yaml", "0123", "--grace", "-1"), "--grace"),

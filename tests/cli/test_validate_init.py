@@ -163,9 +163,10 @@ def test_validate_notes_what_no_verb_uses_yet(tmp_path: Path) -> None:
     done = neocloud(tmp_path, "validate", str(reference))
     assert (done.returncode, done.stderr) == (0, "")
     notes = [line for line in done.stdout.splitlines() if line.startswith("Note: ")]
-    line = reference.read_text().splitlines().index("contracts:") + 1
-    told = f"Note: {reference}:{line}: contracts: Checked, but not used yet: it is for `stress`."
-    assert told in notes
+    lines = reference.read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if text.startswith("  tax_rate:"))
+    told = f"Note: {reference}:{line}: finance.tax_rate: Checked, but not used yet: it is for "
+    assert f"{told}`stress`." in notes
     document = validated(neocloud(tmp_path, "validate", str(reference), "--json"))
     assert [f"Note: {n['file']}:{n['line']}: {n['message']}" for n in document["notes"]] == notes
 
