@@ -52,7 +52,8 @@ SCENARIOS = (
     Scenario("open-9000", 9_000, True, 12, 2_000_000, 14.0, 6.0),
 )
 """Whole answers on 1, 32 and 128 connections; streams back to back on 32; 200 streams with a token
-every 10 ms, which is what engines really send; 9,000 open streams (the usual limit of open files is 20,000) with a token every 2 s."""
+every 10 ms, which is what engines really send; 9,000 open streams with a token every 2 s (a usual
+limit of open files is 20,000)."""
 
 REPLICAS = 20
 """Ports of the mock, each a replica to a gateway that routes."""

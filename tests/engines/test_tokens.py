@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -77,7 +78,7 @@ def is_whole(text: bytes) -> bool:
 def test_tokens_that_end_within_a_letter_say_it_with_the_next(tokens, data):
     speech = sentence(tokens, foreign=True)
     cuts = data.draw(st.sets(st.integers(1, tokens)).map(lambda c: sorted({*c, 0, tokens})))
-    parts = [speech.said(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [speech.said(a, b) for a, b in pairwise(cuts)]
     said = json.loads(b'"%b"' % b"".join(parts))
     whole = answer_text(tokens, FOREIGN_SENTENCE)
     told = max(end for end in range(0, len(whole) + 1, 4) if is_whole(whole[:end]))

@@ -160,7 +160,7 @@ def _batch_axis(largest: int) -> tuple[float, ...]:
 
 
 def _prefill_axis(largest: int) -> tuple[float, ...]:
-    """0 to `largest`, two points an octave; all of the first few, where each token reads experts."""
+    """0 to `largest`, two points an octave; the first few all, where each token reads experts."""
     points = {float(count) for count in (0, 1, 2, 3, 4, 6) if count < largest}
     step = 8.0
     while step < largest:
