@@ -97,6 +97,7 @@ def test_structured_output_several_answers_and_logprobs_are_real(llama, client):
     assert set(json.loads(whole.choices[0].message.content or "")) == {"a"}
     several = client.chat.completions.create(
         model="micro", messages=MESSAGES, max_tokens=4, n=2, logprobs=True, top_logprobs=3,
+        extra_body=TO_THE_END,
     )  # fmt: skip
     assert len(several.choices) == 2
     for choice in several.choices:
