@@ -120,6 +120,7 @@ class World:
     path: Path
     mocks: list[Mock]
     client: Client = field(repr=False)
+    servers: list[Server] = field(repr=False)
 
     @property
     def fleet(self) -> Fleet:
@@ -211,7 +212,7 @@ async def before(
     server = await serve(gateway.handle, "127.0.0.1", 0, limits, refusal)
     try:
         pool = client.pool(Address(*server.address))
-        yield World(gateway, server, ledger, pool, path, mocks, client)
+        yield World(gateway, server, ledger, pool, path, mocks, client, servers)
     finally:
         await server.close_gracefully(0)
         await client.close()

@@ -8,6 +8,7 @@ hold is written beside them, so that all accelerators of the cloud file are acco
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ from neocloud.gateway.fleet import Backend, Fleet, Holding
 from neocloud.gateway.holdings import Ground, Held, held_at
 from neocloud.ledger import AllocationEvent, EnergyEvent, Ledger
 from neocloud.planner import point_at
+
+log = logging.getLogger(__name__)
 
 PROBE_S = 1.0
 SPAN_S = 10.0
@@ -105,11 +108,12 @@ class Meter:
     async def _probe(self, backend: Backend, *, write: bool) -> None:
         state = backend.state
         reader = self._readers.get(state.replica) or MetricsReader(backend.endpoint)
-        metrics = await reader.read(backend.pool, timeout_s=PROBE_TIMEOUT_S)
-        now_ns = time.time_ns()
-        healthy = metrics is not None or await is_healthy(
-            backend.pool, backend.endpoint, timeout_s=PROBE_TIMEOUT_S
+        # An engine that drains may go on telling its metrics: only its health page says it.
+        metrics, healthy = await asyncio.gather(
+            reader.read(backend.pool, timeout_s=PROBE_TIMEOUT_S),
+            is_healthy(backend.pool, backend.endpoint, timeout_s=PROBE_TIMEOUT_S),
         )
+        now_ns = time.time_ns()
         if metrics is not None:
             state.told(metrics.running, metrics.waiting, metrics.kv_usage or 0.0, time.monotonic())
         self._note(backend, healthy=healthy and not backend.drained)
@@ -127,6 +131,12 @@ class Meter:
         if healthy != state.healthy:
             state.healthy = healthy
             self._fleet.changed()
+            if healthy:
+                log.warning("%s takes requests again", state.replica)
+            elif not backend.drained:
+                log.warning(
+                    "%s at %s takes none: its probe fails", state.replica, backend.endpoint.address
+                )
         if healthy:
             self._missed.pop(state.replica, None)
             return
