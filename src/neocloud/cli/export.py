@@ -1,94 +1,34 @@
-"""`neocloud export`: what was metered, as a file for other programs."""
+"""`neocloud export`: what was metered and billed, as files for other programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from importlib import import_module
 
 import click
 
-from neocloud.cli.cloud_file import open_cloud
-from neocloud.cli.failure import Failure
-from neocloud.cli.ledger_file import (
-    check_tenant,
-    cloud_file_argument,
-    ledger_asked,
-    ledger_failures,
-    ledger_option,
-    period_option,
-    read_period,
-    segments_option,
-)
-from neocloud.ledger import Reader
-from neocloud.ledger.export import FORMATS
-from neocloud.ledger.schema import TABLES
-from neocloud.units import Period
-
-_TABLES = {table.name: table for table in TABLES}
+_FORMS = {
+    "parquet": ("export_events", "parquet"),
+    "csv": ("export_events", "csv"),
+}
+"""Form: the module of its verb, imported when it is used, and the verb's name there."""
 
 
-@click.command(name="export")
-@click.argument("form", metavar="FORMAT", type=click.Choice(tuple(FORMATS)))
-@cloud_file_argument
-@ledger_option
-@segments_option
-@period_option
-@click.option(
-    "--records",
-    type=click.Choice(tuple(_TABLES)),
-    default="usage",
-    show_default=True,
-    help="Which events: one file holds one kind.",
-)
-@click.option("--tenant", help="Only this tenant's; of usage and allocation.")
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; it takes the place of one that is there, when it is whole.",
-)
-def command(
-    form: str,
-    cloud_file: Path | None,
-    ledger: str | None,
-    segments: Path | None,
-    period: str | None,
-    records: str,
-    tenant: str | None,
-    out: Path,
-) -> None:
-    """Write what CLOUD_FILE's ledger holds as FORMAT, parquet or csv: one row an event.
+class _Forms(click.Group):
+    """A verb for each form of file."""
 
-    A request belongs to the period in which it was admitted; spans of allocation and energy are
-    written whole if they overlap it. Times are nanoseconds since the epoch, UTC. Parquet needs the
-    extra `parquet`.
-    """
-    table = _TABLES[records]
-    if tenant is not None and "tenant" not in {column.name for column in table.columns}:
-        raise Failure(f"--tenant: {records} is not kept by tenant; leave it out.")
-    cloud = None if cloud_file is None else open_cloud(cloud_file)[0]
-    if cloud is not None and tenant is not None:
-        check_tenant(tenant, cloud.tenants, cloud.file)
-    with ledger_failures():
-        reader = Reader(ledger_asked(cloud, cloud_file, ledger, segments, f"export {form}"))
-        try:
-            events = _events(reader, records, read_period(period), tenant)
-            count = FORMATS[form](table, events, out)
-        except OSError as error:
-            raise Failure(f"{out} cannot be written: {error.strerror}.") from None
-    click.echo(f"{out}: {count:,} rows of {records}.")
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_FORMS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _FORMS:
+            known = ", ".join(map(repr, _FORMS))
+            raise click.UsageError(f"FORMAT: {cmd_name!r} is not one of {known}.", ctx)
+        module, name = _FORMS[cmd_name]
+        command: click.Command = getattr(import_module(f"neocloud.cli.{module}"), name)
+        return command
 
 
-def _events(
-    reader: Reader, records: str, period: Period | None, tenant: str | None
-) -> Iterator[Any]:
-    read: dict[str, Callable[[Period | None], Iterator[Any]]] = {
-        "usage": reader.usage,
-        "allocation": reader.allocation,
-        "energy": reader.energy,
-        "attempts": reader.attempts,
-    }
-    for event in read[records](period):
-        if tenant is None or event.tenant == tenant:
-            yield event
+@click.command(cls=_Forms, name="export", subcommand_metavar="FORMAT ...")
+def command() -> None:
+    """Write what was metered and billed as files of one FORMAT."""

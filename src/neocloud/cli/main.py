@@ -24,7 +24,7 @@ _VERBS = {
     "check": "Send a served model a few fixed requests and say what fails.",
     "key": "Make, list, rotate and revoke API keys.",
     "usage": "Show what was metered.",
-    "export": "Write what was metered as Parquet or CSV.",
+    "export": "Write what was metered and billed as files for other programs.",
     "ledger": "Back up, verify, compact or migrate a ledger.",
     "rate": "Show what usage costs, and how that differs from what was billed.",
     "invoice": "Make the specimen invoice of a tenant and period.",
