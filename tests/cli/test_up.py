@@ -77,8 +77,11 @@ def test_a_first_key_that_nobody_saw_is_withdrawn(tmp_path):
             )  # fmt: skip
             assert gateway.stdout is not None
             assert address in gateway.stdout.readline()
+            assert gateway.stderr is not None
             gateway.terminate()
-            more, told = gateway.communicate(timeout=60)
+            # Not `communicate`: it reads the pipe and not what `readline` has taken ahead.
+            more, told = gateway.stdout.read(), gateway.stderr.read()
+            gateway.wait(60)
             assert ("key: nc-" in more) is (start == 1)
             assert ("neocloud key create --ledger sqlite:///usage.db" in told) is (start == 2)
             assert in_force() == [False, False, True]

@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import uvloop
 
 from neocloud.ledger import Ledger, Reader, Shipper, ShippingReport, writer
 from neocloud.ledger.place import place_of
@@ -221,3 +223,29 @@ def test_it_ends_when_its_parent_is_killed(path):
     while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_a_process_that_is_killed_before_it_has_its_order_is_started_again(path, monkeypatch):
+    real = asyncio.create_subprocess_exec
+    ended: list[int] = []
+
+    async def start_and_kill(*args: str, **options: Any) -> asyncio.subprocess.Process:
+        process = await real(*args, **options)
+        if not ended:
+            process.kill()
+            ended.append(await process.wait())
+        return process
+
+    async def test() -> None:
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start_and_kill)
+        reports: list[ShippingReport] = []
+        shipper = await Shipper.start(place_of(path), reports.append)
+        async with asyncio.timeout(WAIT_S):
+            while not reports:
+                await asyncio.sleep(0.01)
+        assert reports[0].failure is None
+        await shipper.stop()
+
+    # uvloop, as the gateway runs: its pipes refuse with another error than asyncio's.
+    uvloop.run(test())
+    assert ended == [-signal.SIGKILL]

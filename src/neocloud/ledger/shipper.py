@@ -125,13 +125,17 @@ class Shipper:
         try:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(msgspec.json.encode(self._order) + b"\n")
+            # A process that ended before its order is one that ended: it is started again.
+            # uvloop calls writing to its closed pipe a RuntimeError.
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                process.stdin.write(msgspec.json.encode(self._order) + b"\n")
             while line := await process.stdout.readline():
                 self._take(line)
             return await process.wait()
         finally:
             if process.returncode is None:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
                 await process.wait()
 
     def _take(self, line: bytes) -> None:

@@ -135,7 +135,7 @@ def test_a_prompt_beyond_the_context_is_the_clients_mistake(llama, client):
 
 def test_a_client_that_leaves_is_aborted_and_the_engine_is_free_again(llama, client):
     with client.chat.completions.create(
-        model="micro", messages=MESSAGES, max_tokens=1900, stream=True
+        model="micro", messages=MESSAGES, max_tokens=1900, stream=True, extra_body=TO_THE_END
     ) as stream:
         for _, _chunk in zip(range(5), stream, strict=False):
             pass
