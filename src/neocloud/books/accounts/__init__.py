@@ -15,6 +15,15 @@ from neocloud.books.accounts.records import (
     account,
     account_id,
 )
+from neocloud.books.accounts.seal import (
+    Seal,
+    SealDifference,
+    SealedEvent,
+    SealedTime,
+    SealedTokens,
+    SealMaker,
+    seal_difference,
+)
 from neocloud.books.accounts.sqlite import SqliteBooks, books_path, keep_version
 from neocloud.books.accounts.store import (
     Books,
@@ -47,9 +56,16 @@ __all__ = [
     "PostingKind",
     "Recorded",
     "RefusedError",
+    "Seal",
+    "SealDifference",
+    "SealMaker",
+    "SealedEvent",
+    "SealedTime",
+    "SealedTokens",
     "SqliteBooks",
     "account",
     "account_id",
     "books_path",
     "keep_version",
+    "seal_difference",
 ]

@@ -19,6 +19,7 @@ from neocloud.books.accounts.records import (
     Posting,
     PostingKind,
 )
+from neocloud.books.accounts.seal import Seal
 from neocloud.books.accounts.store import ConflictError, HoldOverError, OverdraftError
 from neocloud.books.accounts.tables import (
     DOCUMENT,
@@ -31,6 +32,7 @@ from neocloud.books.accounts.tables import (
     encoded,
     line_of,
     recorded_of,
+    seal_of,
 )
 from neocloud.books.prices import PriceVersion
 from neocloud.books.rating import RatedLine
@@ -81,6 +83,10 @@ class SqliteChange:
             self._connection.executemany(
                 "INSERT INTO billed VALUES (?, ?, ?)",
                 [(draft.id, place, encoded(line)) for place, line in enumerate(draft.lines)],
+            )
+            self._connection.executemany(
+                "INSERT INTO seals VALUES (?, ?, ?)",
+                [(draft.id, seal.month, encoded(seal)) for seal in draft.seals],
             )
         return Document(draft=draft, number=number, issued_ns=self._now_ns)
 
@@ -276,7 +282,11 @@ def read_document(connection: sqlite3.Connection, document_id: str) -> Document 
         f"SELECT {DOCUMENT} FROM documents WHERE id = ?",  # noqa: S608 - names of ours
         (document_id,),
     ).fetchone()
-    return None if row is None else document_of(row, read_lines(connection, document_id))
+    if row is None:
+        return None
+    return document_of(
+        row, read_lines(connection, document_id), read_seals(connection, document_id)
+    )
 
 
 def read_lines(connection: sqlite3.Connection, document_id: str) -> tuple[RatedLine, ...]:
@@ -285,6 +295,14 @@ def read_lines(connection: sqlite3.Connection, document_id: str) -> tuple[RatedL
         "SELECT line FROM billed WHERE document = ? ORDER BY place", (document_id,)
     )
     return tuple(line_of(line) for (line,) in rows)
+
+
+def read_seals(connection: sqlite3.Connection, document_id: str) -> tuple[Seal, ...]:
+    """Seals of a document."""
+    rows = connection.execute(
+        "SELECT seal FROM seals WHERE document = ? ORDER BY month", (document_id,)
+    )
+    return tuple(seal_of(seal) for (seal,) in rows)
 
 
 def _room(balance: Balance, side: Limit) -> int:

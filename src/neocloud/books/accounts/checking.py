@@ -43,7 +43,11 @@ def contents_of(connection: sqlite3.Connection) -> BooksContents:
                 "SELECT line FROM billed WHERE document = ? ORDER BY place", (rest[0],)
             )
             billed = [bytes(line).decode() for (line,) in lines]
-            yield msgspec.json.encode([number, rest, bytes(body).decode(), billed])
+            seals = connection.execute(
+                "SELECT seal FROM seals WHERE document = ? ORDER BY month", (rest[0],)
+            )
+            sealed = [bytes(seal).decode() for (seal,) in seals]
+            yield msgspec.json.encode([number, rest, bytes(body).decode(), billed, sealed])
 
     postings = connection.execute(f"SELECT {POSTING} FROM postings ORDER BY id")  # noqa: S608
     accounts = connection.execute("SELECT * FROM accounts ORDER BY id")

@@ -6,9 +6,10 @@ from enum import StrEnum
 
 import msgspec
 
+from neocloud.books.accounts.seal import Seal
 from neocloud.books.rating import RatedLine
 
-SCHEMA = "neocloud.books/1"
+SCHEMA = "neocloud.books/2"
 
 
 class AccountKind(StrEnum):
@@ -157,6 +158,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         body: the document itself, JSON.
         lines: what it bills, as it was rated: what later rating is compared with. Of an adjustment
             the lines' quantities may be negative.
+        seals: of the use that it was made over, by month: those that no earlier document has.
     """
 
     id: str
@@ -167,6 +169,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     end_ns: int
     body: msgspec.Raw
     lines: tuple[RatedLine, ...] = ()
+    seals: tuple[Seal, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from neocloud.books.accounts.change import (
     read_balance,
     read_document,
     read_lines,
+    read_seals,
 )
 from neocloud.books.accounts.checking import check_books, contents_of
 from neocloud.books.accounts.records import (
@@ -33,6 +34,7 @@ from neocloud.books.accounts.tables import (
     DOCUMENT,
     POSTING,
     STATEMENTS,
+    TO_SECOND,
     account_of,
     closed_of,
     document_of,
@@ -45,6 +47,7 @@ from neocloud.units import Period
 
 _BUSY_S = 10.0
 """How long a change waits for another process's."""
+_FIRST = "neocloud.books/1"
 _VERSION = msgspec.json.Decoder(PriceVersion)
 
 
@@ -136,7 +139,8 @@ class SqliteBooks:
         for row in self._rows(query, values):
             with self._failures():
                 lines = read_lines(self._opened(), row[2])
-            yield document_of(row, lines)
+                seals = read_seals(self._opened(), row[2])
+            yield document_of(row, lines, seals)
 
     def document(self, document_id: str) -> Document | None:
         """See `Books`."""
@@ -208,6 +212,8 @@ class SqliteBooks:
                 raise BooksError(f"no books at {self.path}; the first invoice makes them")
             connection = self._connect()
             found = _schema_of(connection)
+            if found == _FIRST:
+                found = _to_second(connection)
             if found != SCHEMA:
                 connection.close()
                 said = f"has schema {found}" if found else "is no books of neocloud"
@@ -253,6 +259,17 @@ def _schema_of(connection: sqlite3.Connection) -> str:
             raise
         row = None
     return "" if row is None else str(row[0])
+
+
+def _to_second(connection: sqlite3.Connection) -> str:
+    """Bring books of the first schema to the second, unless another process has done it."""
+    connection.execute("BEGIN IMMEDIATE")
+    if _schema_of(connection) == _FIRST:
+        for statement in TO_SECOND:
+            connection.execute(statement)
+        connection.execute("UPDATE meta SET schema = ?", (SCHEMA,))
+    connection.execute("COMMIT")
+    return _schema_of(connection)
 
 
 def _make(connection: sqlite3.Connection) -> None:

@@ -21,9 +21,10 @@ from neocloud.books.accounts.records import (
     PostingKind,
     Recorded,
 )
+from neocloud.books.accounts.seal import Seal
 from neocloud.books.rating import RatedLine
 
-_FIXED = ("accounts", "postings", "documents", "billed", "closed", "versions")
+_FIXED = ("accounts", "postings", "documents", "billed", "seals", "closed", "versions")
 """Tables whose rows are written once: the database itself refuses to change or delete them."""
 
 _TABLES = """
@@ -53,6 +54,9 @@ CREATE TABLE series (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID
 CREATE TABLE billed (
     document TEXT NOT NULL, place INTEGER NOT NULL, line BLOB NOT NULL,
     PRIMARY KEY (document, place)) WITHOUT ROWID;
+CREATE TABLE seals (
+    document TEXT NOT NULL, month TEXT NOT NULL, seal BLOB NOT NULL,
+    PRIMARY KEY (document, month)) WITHOUT ROWID;
 CREATE TABLE closed (
     tenant TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,
     document TEXT NOT NULL, PRIMARY KEY (tenant, start_ns)) WITHOUT ROWID;
@@ -70,12 +74,16 @@ STATEMENTS = (
 )
 """Make an empty database into books."""
 
+TO_SECOND = tuple(statement for statement in STATEMENTS if " seals" in statement)
+"""Make books of the first schema, which had no seals, into those of the second."""
+
 POSTING = (
     "sequence, at_ns, id, kind, debit, credit, pico, hold, timeout_s, day, document, note, asked"
 )
 DOCUMENT = "number, issued_ns, id, kind, series, tenant, start_ns, end_ns, body"
 
 _LINE = msgspec.json.Decoder(RatedLine)
+_SEAL = msgspec.json.Decoder(Seal)
 
 
 def recorded_of(row: tuple[Any, ...]) -> Recorded:
@@ -115,15 +123,17 @@ def balance_of(row: tuple[Any, ...] | None) -> Balance:
     )  # fmt: skip
 
 
-def document_of(row: tuple[Any, ...], lines: tuple[RatedLine, ...]) -> Document:
-    """A row of the columns `DOCUMENT`, with its lines."""
+def document_of(
+    row: tuple[Any, ...], lines: tuple[RatedLine, ...], seals: tuple[Seal, ...]
+) -> Document:
+    """A row of the columns `DOCUMENT`, with its lines and seals."""
     number, issued_ns, id_, kind, series, tenant, start_ns, end_ns, body = row
     return Document(
         number=number,
         issued_ns=issued_ns,
         draft=Draft(
             id=id_, kind=kind, series=series, tenant=tenant, start_ns=start_ns, end_ns=end_ns,
-            body=msgspec.Raw(body), lines=lines,
+            body=msgspec.Raw(body), lines=lines, seals=seals,
         ),
     )  # fmt: skip
 
@@ -137,6 +147,11 @@ def closed_of(row: tuple[Any, ...]) -> ClosedPeriod:
 def line_of(blob: bytes) -> RatedLine:
     """A line as it lies in `billed`."""
     return _LINE.decode(blob)
+
+
+def seal_of(blob: bytes) -> Seal:
+    """A seal as it lies in `seals`."""
+    return _SEAL.decode(blob)
 
 
 def encoded(record: msgspec.Struct) -> bytes:

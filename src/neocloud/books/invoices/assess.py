@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from neocloud.books.accounts import Books, Document
+from neocloud.books.accounts import Books, Document, Seal
 from neocloud.books.contracts import (
     Charge,
     ChargeKind,
@@ -70,6 +70,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
         charges: beside use, likewise.
         contracts: how they stand in the month.
         basis: for later corrections.
+        seals: of the use that it is made over, those that no document has yet.
     """
 
     month: str
@@ -80,6 +81,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     charges: tuple[Charge, ...]
     contracts: tuple[ContractMonth, ...]
     basis: Basis
+    seals: tuple[Seal, ...] = ()
 
 
 class _Month(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +145,19 @@ def assess(office: Office, tenant: str, month: str) -> Assessment:
         charges=difference(charges, (c for _, i in issued for c in i.basis.charges)),
         contracts=settled[month].contracts,
         basis=_basis(now),
+        seals=_seals(uses, charged, issued),
     )
+
+
+def _seals(
+    uses: Mapping[str, TenantUse],
+    charged: Iterable[str],
+    issued: Iterable[tuple[Document, Invoice]],
+) -> tuple[Seal, ...]:
+    """Of the months that are charged, where the last document over them saw other use."""
+    last = {seal.month: seal for document, _ in issued for seal in document.draft.seals}
+    seals = [msgspec.structs.replace(uses[m].seal, month=m) for m in sorted(charged)]
+    return tuple(seal for seal in seals if seal != last.get(seal.month))
 
 
 def is_emulated(cloud: Cloud, use: TenantUse) -> bool:

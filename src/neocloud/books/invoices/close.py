@@ -152,6 +152,7 @@ def _issue(
                 msgspec.json.encode(msgspec.structs.replace(invoice, kind=Kind.INVOICE, why_not=""))
             ),
             lines=assessed.lines,
+            seals=assessed.seals,
         )
     )
     change.close_period(

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from neocloud.books.accounts import Seal, SealMaker
 from neocloud.books.contracts import (
     MonthOfUse,
     PoolSize,
@@ -54,6 +55,7 @@ class TenantUse(msgspec.Struct, frozen=True, kw_only=True):
         counts: by contract, of real (False) and of emulated use (True).
         bought: what it must take of its tranches of last resort, by contract, likewise.
         tokens: billed or not, by place and whether emulated: the tenant's, and everybody's.
+        seal: of the tenant's real use, for a month unnamed.
     """
 
     period: Period
@@ -61,6 +63,7 @@ class TenantUse(msgspec.Struct, frozen=True, kw_only=True):
     counts: Mapping[bool, Mapping[str, ServiceCount]]
     bought: Mapping[bool, Mapping[str, tuple[Step, ...]]]
     tokens: Mapping[tuple[Place, bool], tuple[int, int]]
+    seal: Seal = Seal(month="")
 
     def kinds(self) -> frozenset[bool]:
         """Whether emulated (True) and real (False) engines or accelerators were used."""
@@ -109,14 +112,16 @@ def tenant_use(source: Source, tenant: str, period: Period, by: RatedBy) -> Tena
     tally = Tally(by.book, tuple(t.prices for t in by.terms))
     watches = {emulated: ServiceWatch(by.terms) for emulated in (False, True)}
     tokens: dict[tuple[Place, bool], list[int]] = {}
-    tally.add(_mine(source.usage(period), tenant, watches, tokens))
-    tally.hold((span for span in source.allocation(period) if span.tenant == tenant), period)
+    maker = SealMaker(period)
+    tally.add(_mine(source.usage(period), tenant, watches, tokens, maker))
+    tally.hold(_held(source.allocation(period), tenant, maker), period)
     return TenantUse(
         period=period,
         rated=tally.rated(),
         counts={emulated: watch.counts for emulated, watch in watches.items()},
         bought={emulated: _bought(source, period, by, emulated) for emulated in (False, True)},
         tokens={place: (mine, all_) for place, (mine, all_) in tokens.items()},
+        seal=maker.seal(""),
     )
 
 
@@ -143,8 +148,9 @@ def _mine(
     tenant: str,
     watches: Mapping[bool, ServiceWatch],
     tokens: dict[tuple[Place, bool], list[int]],
+    maker: SealMaker,
 ) -> Iterator[UsageEvent]:
-    """Events of the tenant; those of all leave their tokens by place."""
+    """Events of the tenant, real ones sealed; those of all leave their tokens by place."""
     for event in events:
         place = ((event.site, event.pool, event.model), event.emulated)
         sums = tokens.get(place)
@@ -155,7 +161,20 @@ def _mine(
         if event.tenant == tenant:
             sums[0] += count
             watches[event.emulated].note(event)
+            if not event.emulated:
+                maker.note(event)
             yield event
+
+
+def _held(
+    spans: Iterable[AllocationEvent], tenant: str, maker: SealMaker
+) -> Iterator[AllocationEvent]:
+    """Spans of the tenant, real ones sealed."""
+    for span in spans:
+        if span.tenant == tenant:
+            if not span.emulated:
+                maker.hold(span)
+            yield span
 
 
 def month_of_use(use: TenantUse, month: str, terms: Sequence[Terms], emulated: bool) -> MonthOfUse:
