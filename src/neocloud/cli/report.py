@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -10,6 +12,7 @@ import msgspec
 
 from neocloud.activity import MissingPyarrowError, Row, read_parquet
 from neocloud.books import (
+    Metered,
     MissingMatplotlibError,
     NothingMeteredError,
     NothingSimulatedError,
@@ -20,13 +23,23 @@ from neocloud.books import (
     make_report,
     report_text,
 )
+from neocloud.books.accounts import BooksError, SqliteBooks, books_path
 from neocloud.books.board import write_page
-from neocloud.books.tiers import BY_DEFAULT, DIMENSIONS, UnknownPoolError, groups_csv
-from neocloud.catalog import nearest
+from neocloud.books.invoices import Office
+from neocloud.books.tiers import (
+    BY_DEFAULT,
+    DIMENSIONS,
+    Documents,
+    UnknownPoolError,
+    documents_of,
+    groups_csv,
+)
+from neocloud.catalog import Catalog, nearest
 from neocloud.cli.cloud_file import open_cloud, open_plan, plan_beside
 from neocloud.cli.failure import Failure
 from neocloud.cli.ledger_file import ledger_failures, ledger_of, period_or_all
 from neocloud.ledger import Reader
+from neocloud.spec import Cloud
 
 _PICTURES = (".png", ".svg")
 
@@ -96,8 +109,9 @@ def command(
     with ledger_failures():
         reader = Reader(ledger_of(cloud, cloud_file))
         metered = gather(reader, cloud, catalog, period_or_all(period, reader))
+        documents = _documents(cloud, catalog, reader, metered)
     try:
-        report = make_report(cloud, catalog, plan, metered, simulated, by)
+        report = make_report(cloud, catalog, plan, metered, simulated, by, documents)
     except NothingSimulatedError as error:
         raise Failure(f"{activity}: {error}.") from None
     except (NothingMeteredError, UnknownPlaceError, UnknownPoolError) as error:
@@ -117,6 +131,17 @@ def command(
         click.echo(f"Page: {html}")
     if picture is not None:
         click.echo(f"Picture: {picture}")
+
+
+def _documents(cloud: Cloud, catalog: Catalog, reader: Reader, metered: Metered) -> Documents:
+    """Invoices of the period from the books, or what they would say."""
+    try:
+        with closing(SqliteBooks(books_path(reader.place))) as books:
+            known = books if books.path.exists() else None
+            office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
+            return documents_of(office, metered, time.time_ns())
+    except BooksError as error:
+        raise Failure(f"{error}.") from None
 
 
 def _read_by(text: str) -> tuple[str, ...]:

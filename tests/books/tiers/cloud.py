@@ -7,6 +7,8 @@ from functools import cache
 
 from neocloud.activity import Origin, Purpose, Row
 from neocloud.books.tiers import TierReport, make_tiers
+from neocloud.books.tiers.cells import usage_of
+from neocloud.books.tiers.spans import Grain
 from neocloud.catalog import load_catalog
 from neocloud.spec import Cloud
 from neocloud.spec.load import parse_cloud
@@ -75,9 +77,7 @@ def tiers(*rows: Row, period: Period = FEBRUARY, text: str = TEXT) -> TierReport
     """Tiers of rows of which all tokens are sold."""
     sold = {}
     if rows:
-        from neocloud.books.tiers.cells import usage_of
-
-        sold = usage_of(rows).served
+        sold = usage_of(rows, Grain.HOUR).served
     return make_tiers(cloud(text), CATALOG, rows, sold, period)
 
 

@@ -36,8 +36,8 @@ def test_tokens_sell_at_the_list_cached_ones_at_theirs():
 
 def test_only_what_is_billed_is_sold():
     events = [event(n, status=status) for n, status in enumerate(Status)]
-    ((cell, what),) = billed(events).items()
-    assert cell == Cell("ashburn", "h100-sxm", "llama", "acme", "inference")
+    ((cell, what),) = billed(events, cloud().pricing.billed).items()
+    assert cell == Cell("ashburn", "h100-sxm", "llama", "acme", "inference", "2026-10-05T13")
     assert what == Served(requests=2, input_tokens=2000, output_tokens=400)
 
 

@@ -18,6 +18,7 @@ from neocloud.books.tiers.accelerators import own_costs
 from neocloud.books.tiers.account import books_of
 from neocloud.books.tiers.cells import usage_of
 from neocloud.books.tiers.exact import from_pico, shared_out, to_pico
+from neocloud.books.tiers.spans import Grain
 from neocloud.units import HOUR_NS, PICO, Period
 
 from .cloud import CATALOG, START_NS, cloud, row
@@ -40,7 +41,7 @@ rows = st.builds(
 
 
 def report(listed, by=("site",)):
-    return make_tiers(cloud(), CATALOG, listed, usage_of(listed).served, PERIOD, by)
+    return make_tiers(cloud(), CATALOG, listed, usage_of(listed, Grain.HOUR).served, PERIOD, by)
 
 
 @settings(max_examples=60)

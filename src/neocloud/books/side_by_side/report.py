@@ -29,7 +29,7 @@ from neocloud.books.side_by_side.rates import Place, rates_by_place, rates_now
 from neocloud.books.side_by_side.records import Bridge, Comparison, Report, Side
 from neocloud.books.side_by_side.step_factor import Replayed, replay_metered
 from neocloud.books.side_by_side.words import findings
-from neocloud.books.tiers import BY_DEFAULT, billed, make_tiers
+from neocloud.books.tiers import BY_DEFAULT, Documents, TierReport, billed, make_tiers
 from neocloud.catalog import Catalog
 from neocloud.perf import predictor_of
 from neocloud.planner import ModelSummary, Placement, Plan, Rates, lengths_of, placement_table
@@ -60,6 +60,7 @@ def make_report(
     metered: Metered,
     simulated: Iterable[Row] | None = None,
     by: Sequence[str] = BY_DEFAULT,
+    documents: Documents | None = None,
 ) -> Report:
     """Lay a period out by tier, and compare a plan with what was metered while it ran.
 
@@ -70,6 +71,7 @@ def make_report(
         metered: the period of the ledger.
         simulated: activity that holds rows of source `simulated`; others of it are left out.
         by: what the tiers' groups are told apart by.
+        documents: invoices of the period; None where none were made.
 
     Raises:
         NothingMeteredError: no request of the plan's models ended in the period.
@@ -102,9 +104,29 @@ def make_report(
         requests=len(events),
         requests_by_status=dict(sorted(statuses.items())),
         percentile={m.model: m.percentile for m in plan.models},
-        tiers=make_tiers(cloud, catalog, metered.rows, billed(metered.events), metered.period, by),
+        tiers=_tiers(cloud, catalog, metered, by, documents),
         models=models,
     )
+
+
+def _tiers(
+    cloud: Cloud,
+    catalog: Catalog,
+    metered: Metered,
+    by: Sequence[str],
+    documents: Documents | None,
+) -> TierReport:
+    made = make_tiers(
+        cloud,
+        catalog,
+        metered.rows,
+        billed(metered.events, cloud.pricing.billed),
+        metered.period,
+        by,
+        None if documents is None else documents.made,
+    )
+    missing = () if documents is None else documents.missing
+    return msgspec.structs.replace(made, notes=(*made.notes, *missing))
 
 
 def _active(

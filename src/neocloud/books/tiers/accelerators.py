@@ -10,6 +10,7 @@ All accelerators that stand there bear them alike: those that work, are down, st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -21,10 +22,13 @@ from neocloud.books.tiers.cells import SPARE, WORKING, Cell, Usage
 from neocloud.books.tiers.exact import stated
 from neocloud.books.tiers.items import Account, Item
 from neocloud.books.tiers.spans import (
+    Grain,
     clipped,
     is_representative,
+    months_of,
     share_of_months,
     share_of_years,
+    times_of,
 )
 from neocloud.catalog import Catalog
 from neocloud.planner.rates import life_years, maintenance_share, residual_share
@@ -61,6 +65,13 @@ class PoolHours(msgspec.Struct, frozen=True, kw_only=True):
     sellable: float
     by_cell: Mapping[Cell, float]
 
+    def by_month(self) -> dict[str, dict[Cell, float]]:
+        """The cells of each calendar month."""
+        found: dict[str, dict[Cell, float]] = {}
+        for cell, hours in self.by_cell.items():
+            found.setdefault(cell.time[: Grain.MONTH.letters], {})[cell] = hours
+        return found
+
     def of(self, *uses: str) -> float:
         """Hours of some uses."""
         return sum(hours for cell, hours in self.by_cell.items() if cell.use in uses)
@@ -84,7 +95,7 @@ def pool_hours(
         held.setdefault((cell.site, cell.pool), {})[cell] = hours
     found = {
         (site.key, pool.key): _own(
-            cloud, catalog, site, pool, held.get((site.key, pool.key), {}), period
+            cloud, catalog, site, pool, held.get((site.key, pool.key), {}), period, usage.grain
         )
         for site in cloud.sites.values()
         for pool in site.pools
@@ -110,22 +121,29 @@ def _own(
     pool: Pool,
     held: Mapping[Cell, float],
     period: Period,
+    grain: Grain,
 ) -> PoolHours:
     """Spare nodes are idle ones until they are needed: what is left is spare first, then idle."""
     a_node = catalog.accelerator(pool.accelerator).node_accelerators
     inside = _standing(cloud, pool, period)
     hours = 0.0 if inside is None else (inside.end_ns - inside.start_ns) / HOUR_NS
-    standing = pool.nodes * a_node * hours
-    left = max(0.0, standing - sum(held.values()))
-    spare = min(left, pool.spare_nodes * a_node * hours)
-    rest = {SPARE: spare, Purpose.IDLE.value: left - spare}
-    nobody = {Cell(site.key, pool.key, "", "", use): h for use, h in rest.items() if h > 0.0}
+    held_at: dict[str, float] = {}
+    for cell, own in held.items():
+        held_at[cell.time] = held_at.get(cell.time, 0.0) + own
+    nobody: dict[Cell, float] = {}
+    for time, part in () if inside is None else times_of(inside, grain):
+        there = (part.end_ns - part.start_ns) / HOUR_NS * a_node
+        left = max(0.0, pool.nodes * there - held_at.get(time, 0.0))
+        spare = min(left, pool.spare_nodes * there)
+        for use, h in ((SPARE, spare), (Purpose.IDLE.value, left - spare)):
+            if h > 0.0:
+                nobody[Cell(site.key, pool.key, "", "", use, time)] = h
     return PoolHours(
         site=site.key,
         pool=pool.key,
         accelerator=pool.accelerator,
         provider="",
-        standing=standing,
+        standing=pool.nodes * a_node * hours,
         sellable=(pool.nodes - pool.spare_nodes) * a_node * hours * pool.availability,
         by_cell={**held, **nobody},
     )
@@ -156,19 +174,34 @@ def _rented(rented: RentedPool, held: Mapping[Cell, float]) -> PoolHours:
 def pool_items(
     cloud: Cloud, catalog: Catalog, hours: Mapping[Place, PoolHours], period: Period
 ) -> Iterator[Item]:
-    """What the pools cost, traffic and energy apart."""
+    """What the pools cost, traffic and energy apart.
+
+    Within a calendar month all hours of a pool cost the same, so it is by month that they bear it.
+    """
     rented = {(r.site, r.accelerator): r for r in rented_pools(cloud, catalog)}
     for (site_key, pool_key), found in hours.items():
         if found.provider:
             price = Fraction(rented[site_key, pool_key].price)
-            costs = {Account.RENT: Fraction(found.standing) * price}
-        else:
-            site = cloud.sites[site_key]
-            pool = next(p for p in site.pools if p.key == pool_key)
-            costs = own_costs(cloud, catalog, site, pool, period)
+            rent = Fraction(found.standing) * price
+            if rent:
+                yield Item(site=site_key, account=Account.RENT, exact=rent, weights=found.by_cell)
+            continue
+        site = cloud.sites[site_key]
+        pool = next(p for p in site.pools if p.key == pool_key)
+        costs: dict[Account, Fraction] = {}
+        weights: dict[Account, dict[Cell, float]] = {}
+        by_month = found.by_month()
+        for part in months_of(period):
+            cells = by_month.get(part.name, {})
+            whole = math.fsum(cells.values())
+            for account, exact in own_costs(cloud, catalog, site, pool, part.period).items():
+                if exact:
+                    costs[account] = costs.get(account, Fraction(0)) + exact
+                    an_hour = float(exact) / whole
+                    borne = weights.setdefault(account, {})
+                    borne.update({cell: an_hour * hours for cell, hours in cells.items()})
         for account, exact in costs.items():
-            if exact:
-                yield Item(site=site_key, account=account, exact=exact, weights=found.by_cell)
+            yield Item(site=site_key, account=account, exact=exact, weights=weights[account])
 
 
 def own_costs(

@@ -10,7 +10,7 @@ import msgspec
 from neocloud.activity import Row
 from neocloud.books.tiers.accelerators import Place, PoolHours, pool_hours, pool_items
 from neocloud.books.tiers.carbon import carbon_kg
-from neocloud.books.tiers.cells import Cell, Served, Usage, usage_of
+from neocloud.books.tiers.cells import Cell, Served, Usage, coarser, usage_of
 from neocloud.books.tiers.exact import shared_out
 from neocloud.books.tiers.items import NON_CASH, Account, Item, Tier, tier_of
 from neocloud.books.tiers.market import (
@@ -20,6 +20,7 @@ from neocloud.books.tiers.market import (
     hours_if_rented,
 )
 from neocloud.books.tiers.power import PowerBill, power_items, site_bills
+from neocloud.books.tiers.spans import Grain
 from neocloud.books.tiers.tokens import sold_pico, token_items
 from neocloud.catalog import Catalog
 from neocloud.spec import Cloud
@@ -55,6 +56,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
         entries: the same, shared out to cells.
         sold: requests and tokens that tenants pay for, by cell.
         earned: what tokens and contracts sold for, by cell, in 1e-12 of the currency.
+        by_contract: of it, what contracts by the hour pay, by tenant.
         worth: what the power and accelerator-hour tiers would have earned; a tier is missing where
             some price is not known.
         carbon_kg: (location-based, market-based), by cell.
@@ -68,6 +70,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     sold: Mapping[Cell, Served]
     earned: Mapping[Cell, int]
+    by_contract: Mapping[str, int]
     worth: Mapping[Tier, int]
     carbon_kg: Mapping[Cell, tuple[float, float]]
     unpriced: tuple[str, ...]
@@ -93,9 +96,14 @@ def entered(items: Iterable[Item]) -> Iterator[Entry]:
 
 
 def books_of(
-    cloud: Cloud, catalog: Catalog, rows: Iterable[Row], sold: Mapping[Cell, Served], period: Period
+    cloud: Cloud,
+    catalog: Catalog,
+    rows: Iterable[Row],
+    sold: Mapping[Cell, Served],
+    period: Period,
+    grain: Grain = Grain.MONTH,
 ) -> Books:
-    """Enter a period.
+    """Enter a period. How finely time is told apart changes no sum.
 
     Args:
         cloud: a checked cloud.
@@ -103,12 +111,14 @@ def books_of(
         rows: activity of the period, of one source.
         sold: requests and tokens that tenants pay for.
         period: what is billed.
+        grain: how finely time is told apart; `sold` may do so finer.
 
     Raises:
         UnknownPoolError: something was held where the cloud has no pool and rents none.
     """
     catalog = cloud.seen(catalog)
-    usage = usage_of(rows)
+    usage = usage_of(rows, grain)
+    sold = coarser(sold, grain)
     hours = pool_hours(cloud, catalog, usage, period)
     bills = site_bills(cloud, catalog, usage, period)
     items = (
@@ -121,6 +131,10 @@ def books_of(
     worth = {} if dark else {Tier.POWER: _sum(energy)}
     if not unlet:
         worth[Tier.ACCELERATOR_HOUR] = _sum(rented)
+    contracts = _from_contracts(cloud, usage, period)
+    earned = sold_pico(cloud, sold)
+    for cell, pico in contracts.items():
+        earned[cell] = earned.get(cell, 0) + pico
     return Books(
         usage=usage,
         hours=hours,
@@ -128,7 +142,8 @@ def books_of(
         items=items,
         entries=tuple(entered(items)),
         sold=sold,
-        earned=_earned(cloud, usage, sold, period),
+        earned=earned,
+        by_contract=_by_tenant(contracts),
         worth=worth,
         carbon_kg=carbon_kg(cloud, catalog, usage, bills),
         unpriced=(*dark, *unlet),
@@ -139,13 +154,18 @@ def _sum(earnings: Iterable[Earning]) -> int:
     return sum(earning.pico for earning in earnings)
 
 
-def _earned(
-    cloud: Cloud, usage: Usage, sold: Mapping[Cell, Served], period: Period
-) -> dict[Cell, int]:
-    found = sold_pico(cloud, sold)
+def _from_contracts(cloud: Cloud, usage: Usage, period: Period) -> dict[Cell, int]:
+    found: dict[Cell, int] = {}
     for earning in contract_earnings(cloud, usage, period):
         cells = sorted(earning.weights)
         parts = shared_out(earning.pico, [earning.weights[cell] for cell in cells])
         for cell, pico in zip(cells, parts, strict=True):
             found[cell] = found.get(cell, 0) + pico
+    return found
+
+
+def _by_tenant(amounts: Mapping[Cell, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for cell, pico in amounts.items():
+        found[cell.tenant] = found.get(cell.tenant, 0) + pico
     return found

@@ -1,7 +1,7 @@
 """Activity by who used what where: the cells that costs are shared out to.
 
 Accelerators that tenants share are shared out to them by the tokens that were computed: input
-without what the prefix cache gave, and output, of the whole period alike. A tenant that holds
+without what the prefix cache gave, and output, of each calendar month alike. A tenant that holds
 accelerators of its own there takes no part in what the others share.
 """
 
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from neocloud.activity import Purpose, Row
+from neocloud.books.tiers.spans import Grain
 
 REMOTE = "remote"
 """Site under which the gateway keeps what others served for it; nothing is held there."""
@@ -31,6 +32,13 @@ class Cell(NamedTuple):
     tenant: str
     use: str
     """A purpose of `Activity`, or `spare`."""
+    time: str = ""
+    """Month, day or hour, UTC, as its `Grain` names it."""
+
+    @property
+    def shared(self) -> Cell:
+        """What tenants share out among them: the same of nobody in particular, by month."""
+        return self._replace(tenant="", time=self.time[: Grain.MONTH.letters])
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +50,14 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int = 0
     output_tokens: int = 0
 
-    def plus(self, row: Row) -> Served:
-        """With those of a row."""
+    def plus(self, other: Row | Served) -> Served:
+        """With those of a row or of another cell."""
         return Served(
-            requests=self.requests + row.requests,
-            within_objective=self.within_objective + row.within_objective,
-            input_tokens=self.input_tokens + row.input_tokens,
-            cached_tokens=self.cached_tokens + row.cached_tokens,
-            output_tokens=self.output_tokens + row.output_tokens,
+            requests=self.requests + other.requests,
+            within_objective=self.within_objective + other.within_objective,
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
         )
 
 
@@ -57,19 +65,21 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Activity of a period, summed.
 
     Attributes:
+        grain: how finely cells tell time apart.
         served: by cell; of all sites, `remote` and none (requests that nobody served) included.
         held_hours: accelerator-hours, by cell; idle ones are not here, they are what is left.
         busy_hours: of them, those in which an engine ran steps.
         kwh: energy by site, hour and cell, PUE included.
     """
 
+    grain: Grain
     served: Mapping[Cell, Served]
     held_hours: Mapping[Cell, float]
     busy_hours: Mapping[Cell, float]
     kwh: Mapping[str, Mapping[int, Mapping[Cell, float]]]
 
 
-def usage_of(rows: Iterable[Row]) -> Usage:
+def usage_of(rows: Iterable[Row], grain: Grain = Grain.MONTH) -> Usage:
     """Sum rows into cells, in whatever order they come."""
     listed = sorted(rows, key=lambda r: (r.hour_utc, r.site, r.pool, r.model, r.tenant, r.purpose))
     served: dict[Cell, Served] = {}
@@ -77,7 +87,7 @@ def usage_of(rows: Iterable[Row]) -> Usage:
     busy: dict[Cell, float] = {}
     kwh: dict[str, dict[int, dict[Cell, float]]] = {}
     for row in listed:
-        cell = _cell(row)
+        cell = _cell(row, grain)
         if row.requests or row.input_tokens or row.output_tokens:
             served[cell] = served.get(cell, Served()).plus(row)
         if row.allocated_accelerator_s and row.purpose is not Purpose.IDLE:
@@ -88,6 +98,7 @@ def usage_of(rows: Iterable[Row]) -> Usage:
             hour[cell] = hour.get(cell, 0.0) + row.energy_kwh
     sharers = _sharers(served, held)
     return Usage(
+        grain=grain,
         served=served,
         held_hours=_shared(held, sharers),
         busy_hours=_shared(busy, sharers),
@@ -98,22 +109,34 @@ def usage_of(rows: Iterable[Row]) -> Usage:
     )
 
 
-def _cell(row: Row) -> Cell:
-    return Cell(row.site, row.pool, row.model, row.tenant, row.purpose.value)
+def coarser(sold: Mapping[Cell, Served], grain: Grain) -> dict[Cell, Served]:
+    """The same, time told apart no finer than by `grain`."""
+    found: dict[Cell, Served] = {}
+    for cell, what in sold.items():
+        wider = cell._replace(time=cell.time[: grain.letters])
+        found[wider] = found.get(wider, Served()).plus(what)
+    return found
+
+
+def _cell(row: Row, grain: Grain) -> Cell:
+    time = grain.named(row.hour_utc)
+    return Cell(row.site, row.pool, row.model, row.tenant, row.purpose.value, time)
 
 
 def _sharers(
     served: Mapping[Cell, Served], held: Mapping[Cell, float]
 ) -> dict[Cell, Sequence[tuple[str, float]]]:
-    """By shared cell: the tenants that share it and their parts, which sum to 1."""
+    """By what is shared: the tenants that share it and their parts, which sum to 1."""
+    apart = {(cell.shared, cell.tenant) for cell, hours in held.items() if hours}
     computed: dict[Cell, dict[str, int]] = {}
     for cell, what in served.items():
         tokens = what.input_tokens - what.cached_tokens + what.output_tokens
         if cell.tenant and tokens > 0:
-            computed.setdefault(cell._replace(tenant=""), {})[cell.tenant] = tokens
+            own = computed.setdefault(cell.shared, {})
+            own[cell.tenant] = own.get(cell.tenant, 0) + tokens
     found: dict[Cell, Sequence[tuple[str, float]]] = {}
     for cell, by_tenant in computed.items():
-        others = {t: n for t, n in by_tenant.items() if not held.get(cell._replace(tenant=t))}
+        others = {t: n for t, n in by_tenant.items() if (cell, t) not in apart}
         counted = others or by_tenant
         whole = sum(counted.values())
         found[cell] = [(tenant, tokens / whole) for tenant, tokens in sorted(counted.items())]
@@ -125,7 +148,8 @@ def _shared(
 ) -> dict[Cell, float]:
     found: dict[Cell, float] = {}
     for cell, amount in amounts.items():
-        for tenant, share in sharers.get(cell, ((cell.tenant, 1.0),)):
+        alone = ((cell.tenant, 1.0),)
+        for tenant, share in alone if cell.tenant else sharers.get(cell.shared, alone):
             own = cell._replace(tenant=tenant)
             found[own] = found.get(own, 0.0) + amount * share
     return found

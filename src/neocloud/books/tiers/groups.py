@@ -1,8 +1,8 @@
-"""The same costs and earnings, told apart by site, pool, model, tenant or use."""
+"""The same costs and earnings, told apart by site, pool, model, tenant, use, or time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from neocloud.books.tiers.account import Books
@@ -10,10 +10,36 @@ from neocloud.books.tiers.cells import Cell
 from neocloud.books.tiers.exact import from_pico
 from neocloud.books.tiers.items import Tier
 from neocloud.books.tiers.records import GroupLine
+from neocloud.books.tiers.spans import Grain
+from neocloud.units import Period
 
-DIMENSIONS = Cell._fields
-"""What can be told apart."""
+PLACES = ("site", "pool", "model", "tenant", "use")
+DIMENSIONS = (*PLACES, *Grain)
+"""What can be told apart: fields of a cell, and its month, day or hour."""
 BY_DEFAULT = ("site", "model", "tenant")
+
+
+def grain_of(by: Iterable[str]) -> Grain:
+    """How finely time must be told apart for groups `by`; by month at least."""
+    finest = [grain for grain in Grain if grain.value in by]
+    return finest[-1] if finest else Grain.MONTH
+
+
+def trend_of(period: Period) -> tuple[str, ...]:
+    """How a period's course is told: by month, or of a single one by day, or of a day by hour.
+
+    Nothing where even hours would not tell more than one.
+    """
+    for grain in Grain:
+        if grain.named(period.start_ns) != grain.named(period.end_ns - 1):
+            return (grain.value,)
+    return ()
+
+
+def _part(cell: Cell, name: str) -> str:
+    if name in PLACES:
+        return str(getattr(cell, name))
+    return cell.time[: Grain(name).letters]
 
 
 class _Sums:
@@ -26,11 +52,14 @@ class _Sums:
 
 
 def group_lines(books: Books, by: Sequence[str]) -> tuple[GroupLine, ...]:
-    """Sum everything by `by`, of `DIMENSIONS`; lines in the order of their names."""
+    """Sum everything by `by`, of `DIMENSIONS`; lines in the order of their names.
+
+    Nothing in `by` is finer than the cells of the books.
+    """
     sums: dict[tuple[str, ...], _Sums] = {}
 
     def of(cell: Cell) -> _Sums:
-        key = tuple([getattr(cell, name) for name in by])
+        key = tuple([_part(cell, name) for name in by])
         if key not in sums:
             sums[key] = _Sums()
         return sums[key]

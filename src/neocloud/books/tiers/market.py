@@ -18,8 +18,16 @@ from neocloud.activity import Purpose
 from neocloud.books.tiers.accelerators import Place, PoolHours
 from neocloud.books.tiers.cells import WORKING, Cell, Usage
 from neocloud.books.tiers.exact import stated, to_pico
-from neocloud.books.tiers.power import PowerBill
-from neocloud.books.tiers.spans import clipped, day_of, midnight_ns, months_after
+from neocloud.books.tiers.power import PowerBill, undrawn_cells
+from neocloud.books.tiers.spans import (
+    Grain,
+    clipped,
+    day_of,
+    midnight_ns,
+    months_after,
+    months_of,
+    times_of,
+)
 from neocloud.catalog import Catalog
 from neocloud.catalog.power import SEASONS
 from neocloud.spec import Cloud, Contract
@@ -62,10 +70,11 @@ def energy_if_sold(
             level = shape[season_of(hour)][hour // HOUR_NS % 24]
             for cell, kwh in cells.items():
                 weights[cell] = weights.get(cell, 0.0) + kwh * level
-        undrawn = math.fsum(bill.undrawn_kwh for bill in own)
-        if undrawn > 0.0:
-            nobody = Cell(site, "", "", "", Purpose.IDLE.value)
-            weights[nobody] = weights.get(nobody, 0.0) + undrawn
+        for bill in own:
+            borne = undrawn_cells(bill, usage.grain) if bill.undrawn_kwh > 0.0 else {}
+            for cell, obliged in borne.items():
+                undrawn = bill.undrawn_kwh * obliged / bill.obliged_kwh
+                weights[cell] = weights.get(cell, 0.0) + undrawn
         exact = Fraction(math.fsum(weights.values())) * price
         if exact:
             found.append(Earning(exact=exact, weights=weights))
@@ -109,31 +118,41 @@ def hourly_contracts(cloud: Cloud) -> Iterator[Contract]:
 def contract_earnings(cloud: Cloud, usage: Usage, period: Period) -> Iterator[Earning]:
     """What contracts by the accelerator-hour pay: hours used, no less than take-or-pay.
 
-    What a tenant has used counts for its contracts in the order of the file.
+    By calendar month; what a tenant has used counts for its contracts in the order of the file.
+    What is paid and was not used is of no site.
     """
-    used: dict[tuple[str, str, str], float] = {}
+    held: dict[tuple[str, str, str, str], dict[Cell, float]] = {}
     for cell, hours in usage.held_hours.items():
-        key = (cell.tenant, cell.use, cell.model)
-        used[key] = used.get(key, 0.0) + hours
-    for contract in hourly_contracts(cloud):
-        named = contracted_hours(contract, period)
-        if not named:
-            continue
-        use = Purpose.INFERENCE.value if contract.kind == "dedicated" else contract.purpose
-        model = contract.model or ""
-        key = (contract.tenant, use, model)
-        taken = min(named, Fraction(used.get(key, 0.0)))
-        used[key] = used.get(key, 0.0) - float(taken)
-        paid = max(taken / named, Fraction(contract.take_or_pay))
-        exact = paid * _at_prices(contract, period) * Fraction(cloud.rate(contract.currency))
-        cells = {
-            cell: hours
-            for cell, hours in usage.held_hours.items()
-            if (cell.tenant, cell.use, cell.model) == key
-        }
-        nowhere = {Cell("", "", model, contract.tenant, use): 1.0}
-        if exact:
-            yield Earning(exact=exact, weights=cells or nowhere)
+        key = (cell.shared.time, cell.tenant, cell.use, cell.model)
+        held.setdefault(key, {})[cell] = hours
+    for part in months_of(period):
+        left: dict[tuple[str, str, str, str], Fraction] = {}
+        for contract in hourly_contracts(cloud):
+            named = contracted_hours(contract, part.period)
+            if not named:
+                continue
+            use = Purpose.INFERENCE.value if contract.kind == "dedicated" else contract.purpose
+            key = (part.name, contract.tenant, use, contract.model or "")
+            cells = held.get(key, {})
+            there = left.get(key, Fraction(math.fsum(cells.values())))
+            taken = min(named, there)
+            left[key] = there - taken
+            whole = _at_prices(contract, part.period) * Fraction(cloud.rate(contract.currency))
+            unused = max(taken / named, Fraction(contract.take_or_pay)) - taken / named
+            if whole and taken:
+                yield Earning(exact=taken / named * whole, weights=cells)
+            if whole and unused:
+                nowhere = _unused(contract, use, part.period, usage.grain)
+                yield Earning(exact=unused * whole, weights=nowhere)
+
+
+def _unused(contract: Contract, use: str, period: Period, grain: Grain) -> dict[Cell, float]:
+    """Cells of no site, by the hours that a contract names there."""
+    return {
+        Cell("", "", contract.model or "", contract.tenant, use, time): float(named)
+        for time, inside in times_of(period, grain)
+        if (named := contracted_hours(contract, inside))
+    }
 
 
 def _at_prices(contract: Contract, period: Period) -> Fraction:

@@ -20,7 +20,7 @@ from neocloud.activity import Purpose
 from neocloud.books.tiers.cells import Cell, Usage
 from neocloud.books.tiers.exact import stated
 from neocloud.books.tiers.items import Account, Item
-from neocloud.books.tiers.spans import hours_of, months_of, supply_day
+from neocloud.books.tiers.spans import Grain, hours_of, months_of, supply_day
 from neocloud.catalog import Catalog
 from neocloud.planner.demand import HOURS, utc_offset_hours
 from neocloud.spec import Cloud, PowerContract, Site
@@ -40,7 +40,7 @@ class PowerBill(msgspec.Struct, frozen=True, kw_only=True):
         month_share: the part of the month that the period holds.
         drawn_kwh: by hour.
         beyond_kwh: of it, what no contract could give.
-        obliged_kwh: energy that is paid for at least.
+        obliged_by_hour: energy that is paid for at least, kWh.
         peak_kw: highest hourly mean.
         peak_hour: the hour of it; 0 where nothing was drawn.
     """
@@ -51,7 +51,7 @@ class PowerBill(msgspec.Struct, frozen=True, kw_only=True):
     month_share: Fraction
     drawn_kwh: Mapping[int, float]
     beyond_kwh: float
-    obliged_kwh: float
+    obliged_by_hour: Mapping[int, float]
     peak_kw: float
     peak_hour: int
 
@@ -59,6 +59,11 @@ class PowerBill(msgspec.Struct, frozen=True, kw_only=True):
     def total_kwh(self) -> float:
         """All energy drawn."""
         return math.fsum(self.drawn_kwh.values())
+
+    @property
+    def obliged_kwh(self) -> float:
+        """Energy that is paid for at least."""
+        return math.fsum(self.obliged_by_hour.values())
 
     @property
     def undrawn_kwh(self) -> float:
@@ -71,7 +76,8 @@ class _Meter:
 
     def __init__(self) -> None:
         self.drawn: dict[int, float] = {}
-        self.beyond = self.obliged = self.peak = 0.0
+        self.obliged: dict[int, float] = {}
+        self.beyond = self.peak = 0.0
         self.peak_hour = 0
 
     def draw(self, hour: int, kwh: float, hours: float) -> None:
@@ -111,7 +117,7 @@ def power_bills(
                 month_share=part.share,
                 drawn_kwh=meter.drawn,
                 beyond_kwh=meter.beyond,
-                obliged_kwh=meter.obliged,
+                obliged_by_hour=meter.obliged,
                 peak_kw=meter.peak,
                 peak_hour=meter.peak_hour,
             )
@@ -133,7 +139,8 @@ def _read(
         can = math.inf
         if contract.capacity_mw is not None:
             can = contract.capacity_mw * 1e3 * contract.availability[local] * hours
-            meter.obliged += contract.take_or_pay * can
+            if contract.take_or_pay:
+                meter.obliged[hour] = contract.take_or_pay * can
         taken = min(kwh, can)
         meter.draw(hour, taken, hours)
         kwh -= taken
@@ -202,9 +209,18 @@ def power_items(cloud: Cloud, usage: Usage, bills: Iterable[PowerBill]) -> Itera
                 site=bill.site,
                 account=Account.UNDRAWN,
                 exact=undrawn,
-                weights={Cell(bill.site, "", "", "", Purpose.IDLE.value): 1.0},
+                weights=undrawn_cells(bill, usage.grain),
                 contract=bill.number,
             )
+
+
+def undrawn_cells(bill: PowerBill, grain: Grain) -> dict[Cell, float]:
+    """Who bears what was not drawn: idle time, of no pool, by when the contract obliged to it."""
+    found: dict[Cell, float] = {}
+    for hour, kwh in bill.obliged_by_hour.items():
+        cell = Cell(bill.site, "", "", "", Purpose.IDLE.value, grain.named(hour))
+        found[cell] = found.get(cell, 0.0) + kwh
+    return found
 
 
 def _by_cell(bill: PowerBill, usage: Usage) -> dict[Cell, float]:

@@ -217,6 +217,9 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         model: model key; empty where it is of none.
         tenant: tenant id; empty where it is of none.
         use: what accelerators were held for.
+        month: UTC: 2026-10.
+        day: UTC: 2026-10-05.
+        hour: UTC: 2026-10-05T13.
         power: cost of the tier; so the next two.
         accelerator_hour: see power.
         token: see power.
@@ -235,6 +238,9 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str | UnsetType = UNSET
     tenant: str | UnsetType = UNSET
     use: str | UnsetType = UNSET
+    month: str | UnsetType = UNSET
+    day: str | UnsetType = UNSET
+    hour: str | UnsetType = UNSET
     power: Decimal
     accelerator_hour: Decimal
     token: Decimal
@@ -246,6 +252,64 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     energy_kwh: float
     carbon_kg_location: float
     carbon_kg_market: float
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cause adds to revenue at list prices on the way to the invoices.
+
+    Attributes:
+        cause: one of `DIFFERENCES`.
+        amount: in the cloud's currency.
+    """
+
+    cause: str
+    amount: Decimal
+
+
+class DocumentLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice of the period, or what it would say.
+
+    Attributes:
+        tenant: tenant id.
+        kind: invoice, preview or specimen.
+        number: of an invoice; empty for what is none.
+        period: start and end, UTC.
+        currency: of the next four.
+        subtotal: sum of its lines.
+        credits_used: prepaid credits that pay for it.
+        tax: on what is left.
+        total: what is to be paid.
+        revenue: the subtotal in the cloud's currency, to 1e-12.
+    """
+
+    tenant: str
+    kind: str
+    number: str
+    period: str
+    currency: str
+    subtotal: Decimal
+    credits_used: Decimal
+    tax: Decimal
+    total: Decimal
+    revenue: Decimal
+
+
+class Invoiced(msgspec.Struct, frozen=True, kw_only=True):
+    """From revenue as the tiers have it to what was invoiced: the first, all differences, the last.
+
+    Attributes:
+        tiers: revenue of the token tier: list prices and contracts by the hour.
+        differences: by cause, and they add up; what comes to nothing is left out.
+        invoiced: subtotals of the documents, before credits and tax, in the cloud's currency.
+        margin: `invoiced` less the cost of all tiers.
+        documents: by tenant.
+    """
+
+    tiers: Decimal
+    differences: tuple[Difference, ...]
+    invoiced: Decimal
+    margin: Decimal
+    documents: tuple[DocumentLine, ...]
 
 
 class TierReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,6 +329,8 @@ class TierReport(msgspec.Struct, frozen=True, kw_only=True):
         carbon: emissions.
         by: what `groups` are told apart by.
         groups: the same costs by site, model, tenant or what was asked.
+        trend: the same costs by month, or of a single month by day, or of a single day by hour.
+        invoiced: how revenue at list prices leads to the invoices; None where none were made.
         notes: what is not known or not as it should be, in words.
     """
 
@@ -280,4 +346,6 @@ class TierReport(msgspec.Struct, frozen=True, kw_only=True):
     carbon: Carbon
     by: tuple[str, ...]
     groups: tuple[GroupLine, ...]
+    trend: tuple[GroupLine, ...]
+    invoiced: Invoiced | None
     notes: tuple[str, ...]

@@ -10,13 +10,37 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
 import msgspec
 
-from neocloud.units import HOUR_NS, SECOND_NS, Period, hour_floor
+from neocloud.units import HOUR_NS, SECOND_NS, Period, format_utc, hour_floor
 
 DAY_NS = 24 * HOUR_NS
+
+
+class Grain(StrEnum):
+    """How finely time is told apart; the name of an hour begins with its day's and its month's."""
+
+    MONTH = "month"
+    DAY = "day"
+    HOUR = "hour"
+
+    @property
+    def letters(self) -> int:
+        """How long its names are: 2026-10, 2026-10-05, 2026-10-05T13."""
+        return {Grain.MONTH: 7, Grain.DAY: 10, Grain.HOUR: 13}[self]
+
+    def named(self, time_ns: int) -> str:
+        """What the month, day or hour of a moment is called, UTC."""
+        return _hour_name(time_ns // HOUR_NS)[: self.letters]
+
+
+@lru_cache(maxsize=1 << 16)
+def _hour_name(hour: int) -> str:
+    return format_utc(hour * HOUR_NS)[: Grain.HOUR.letters]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +113,19 @@ def share_of_months(period: Period) -> Fraction:
 def share_of_years(period: Period) -> Fraction:
     """Calendar years that the period comes to."""
     return sum((part.share for part in years_of(period)), Fraction(0))
+
+
+def times_of(period: Period, grain: Grain) -> Iterator[tuple[str, Period]]:
+    """The months, days or hours that the period touches: name, and the part that is inside."""
+    if grain is Grain.MONTH:
+        yield from ((part.name, part.period) for part in months_of(period))
+        return
+    length = DAY_NS if grain is Grain.DAY else HOUR_NS
+    start = period.start_ns - period.start_ns % length
+    while start < period.end_ns:
+        inside = Period(max(start, period.start_ns), min(start + length, period.end_ns))
+        yield grain.named(start), inside
+        start += length
 
 
 def hours_of(period: Period) -> Iterator[tuple[int, float]]:

@@ -8,10 +8,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 from neocloud.activity import Purpose, Row
+from neocloud.books.invoices import Invoice
 from neocloud.books.tiers.account import Books, Entry, books_of
 from neocloud.books.tiers.cells import REMOTE, SPARE, Cell, Served
 from neocloud.books.tiers.exact import from_pico
-from neocloud.books.tiers.groups import BY_DEFAULT, group_lines
+from neocloud.books.tiers.groups import BY_DEFAULT, grain_of, group_lines, trend_of
+from neocloud.books.tiers.invoiced import invoiced
 from neocloud.books.tiers.items import Account, Tier
 from neocloud.books.tiers.market import contracted_hours, hourly_contracts
 from neocloud.books.tiers.models import carbon_of, model_lines
@@ -42,6 +44,7 @@ def make_tiers(
     sold: Mapping[Cell, Served],
     period: Period,
     by: Sequence[str] = BY_DEFAULT,
+    documents: Sequence[Invoice] | None = None,
 ) -> TierReport:
     """Lay out a period.
 
@@ -52,12 +55,14 @@ def make_tiers(
         sold: requests and tokens that tenants pay for, as `billed` gives them.
         period: what is billed.
         by: what groups are told apart by, of `DIMENSIONS`.
+        documents: invoices of the period, or what they would say; None where none were made.
 
     Raises:
         UnknownPoolError: something was held where the cloud has no pool and rents none.
     """
     listed = list(rows)
-    books = books_of(cloud, catalog, listed, sold, period)
+    trend = trend_of(period)
+    books = books_of(cloud, catalog, listed, sold, period, grain_of((*by, *trend)))
     return TierReport(
         period=str(period),
         currency=cloud.currency,
@@ -71,6 +76,8 @@ def make_tiers(
         carbon=carbon_of(books),
         by=tuple(by),
         groups=group_lines(books, by),
+        trend=group_lines(books, trend) if trend else (),
+        invoiced=None if documents is None else invoiced(cloud, books, documents),
         notes=_notes(cloud, books),
     )
 
@@ -269,8 +276,8 @@ def _notes(cloud: Cloud, books: Books) -> tuple[str, ...]:
     ]
     if any(c.kind in ("provisioned", "last_resort") for c in cloud.contracts):
         notes.append(
-            "contracts that are provisioned or of last resort are not in the revenue here: see the "
-            "invoices"
+            "contracts that are provisioned or of last resort are not in the revenue of the tiers, "
+            "which is at list prices, but in what was invoiced"
         )
     if unbought := _unbought(cloud, books):
         notes.append(f"remote {', '.join(unbought)}: what its tokens cost is not known")

@@ -5,25 +5,26 @@ Tokens are whole numbers and so are their prices, in 1e-12 of the currency each:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from neocloud.activity import Purpose
-from neocloud.books.prices import BILLED
 from neocloud.books.tiers.cells import REMOTE, Cell, Served, Usage
 from neocloud.books.tiers.items import Account, Item
+from neocloud.books.tiers.spans import Grain
 from neocloud.ledger import UsageEvent
 from neocloud.planner.rates import ANSWER_BYTES_PER_TOKEN, GIGA, PROMPT_BYTES_PER_TOKEN
 from neocloud.spec import Cloud, TokenPrices
 from neocloud.units import PICO, price_per_token
 
 
-def billed(events: Iterable[UsageEvent]) -> dict[Cell, Served]:
-    """Requests and tokens that tenants pay for, by cell: those of billed statuses."""
+def billed(events: Iterable[UsageEvent], statuses: Collection[str]) -> dict[Cell, Served]:
+    """Requests and tokens that tenants pay for, by cell and hour: those of some statuses."""
     sums: dict[Cell, list[int]] = {}
     for e in events:
-        if e.status in BILLED:
-            cell = Cell(e.site, e.pool, e.model, e.tenant, Purpose.INFERENCE.value)
+        if e.status in statuses:
+            time = Grain.HOUR.named(e.admitted_ns)
+            cell = Cell(e.site, e.pool, e.model, e.tenant, Purpose.INFERENCE.value, time)
             own = sums.setdefault(cell, [0, 0, 0, 0])
             own[0] += 1
             own[1] += e.input_tokens
@@ -44,16 +45,20 @@ def pico_of(what: Served, prices: TokenPrices) -> int:
     )
 
 
+def paid_by_the_hour(cloud: Cloud, tenant: str, model: str) -> bool:
+    """True where a tenant has a dedicated contract for a model, so that tokens cost nothing."""
+    return any((c.tenant, c.model, c.kind) == (tenant, model, "dedicated") for c in cloud.contracts)
+
+
 def sold_pico(cloud: Cloud, sold: Mapping[Cell, Served]) -> dict[Cell, int]:
     """What tokens sell for at the file's list prices.
 
     Those of a tenant that has a dedicated contract for the model are paid for by the hour, there.
     """
-    by_the_hour = {(c.tenant, c.model) for c in cloud.contracts if c.kind == "dedicated"}
     return {
         cell: pico_of(what, cloud.models[cell.model].price_per_mtok)
         for cell, what in sold.items()
-        if cell.model in cloud.models and (cell.tenant, cell.model) not in by_the_hour
+        if cell.model in cloud.models and not paid_by_the_hour(cloud, cell.tenant, cell.model)
     }
 
 

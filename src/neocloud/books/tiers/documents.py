@@ -1,0 +1,82 @@
+"""The invoices of a period, or what they would say, of all tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from neocloud.books.contracts import month_of
+from neocloud.books.gather import Metered
+from neocloud.books.invoices import Invoice, Office, Source, closed_month, preview
+from neocloud.books.rating import UnpricedHoursError, UnpricedModelError
+from neocloud.books.tiers.spans import months_of
+from neocloud.ledger import AllocationEvent, EnergyEvent, UsageEvent
+from neocloud.units import Period
+
+
+class Documents(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents of a period, and why some are missing, in words."""
+
+    made: tuple[Invoice, ...]
+    missing: tuple[str, ...]
+
+
+def documents_of(office: Office, metered: Metered, now_ns: int) -> Documents:
+    """Of each tenant and calendar month its invoice if it is closed, else what it would say.
+
+    Of a part of a month it is the use alone, without what contracts and minimum spend charge beside
+    it: these are settled by the month.
+
+    Args:
+        office: the file, the ledger and the books.
+        metered: what was read of the ledger for the period.
+        now_ns: now.
+
+    Raises:
+        LedgerError, BooksError: they cannot be read.
+    """
+    source = _Remembered(office.source, metered)
+    office = msgspec.structs.replace(office, source=source)
+    made, missing = [], []
+    for part in months_of(metered.period):
+        month = month_of(part.period)
+        for tenant in office.cloud.tenants:
+            issued = None if month is None else closed_month(office.books, tenant, month)
+            try:
+                document = issued or preview(office, tenant, part.period, now_ns)
+            except (UnpricedModelError, UnpricedHoursError) as error:
+                missing.append(f"no invoice of {tenant} for {part.name}: {error}")
+                continue
+            if document.lines:
+                made.append(document)
+    return Documents(made=tuple(made), missing=tuple(missing))
+
+
+class _Remembered:
+    """Implements `Source`: what was read already is not read again for each tenant."""
+
+    def __init__(self, source: Source, metered: Metered) -> None:
+        self._source = source
+        self._metered = metered
+        self._allocation: dict[Period, list[AllocationEvent]] = {}
+        self._energy: dict[Period, list[EnergyEvent]] = {}
+
+    def usage(self, period: Period) -> Iterator[UsageEvent]:
+        known = self._metered.period
+        if period.start_ns < known.start_ns or period.end_ns > known.end_ns:
+            return self._source.usage(period)
+        return (event for event in self._metered.events if event.admitted_ns in period)
+
+    def allocation(self, period: Period) -> Iterator[AllocationEvent]:
+        if period not in self._allocation:
+            self._allocation[period] = list(self._source.allocation(period))
+        return iter(self._allocation[period])
+
+    def energy(self, period: Period) -> Iterator[EnergyEvent]:
+        if period not in self._energy:
+            self._energy[period] = list(self._source.energy(period))
+        return iter(self._energy[period])
+
+    def span(self) -> Period | None:
+        return self._source.span()
