@@ -11,6 +11,7 @@ import msgspec
 from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
 from neocloud.books import Invoice, Report, UsageSummary
+from neocloud.books.payments import Receivables
 from neocloud.books.rating import RatePreview
 from neocloud.calibration import Accuracy
 from neocloud.cli.ledger import LedgerCheck
@@ -63,6 +64,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "report": _record(Report),
     "rate": _record(RatePreview),
     "invoice": _record(Invoice),
+    "receivables": _record(Receivables),
     "activity": _record(Row, ACTIVITY),
     "usage-event": _record(UsageEvent, LEDGER),
     "usage": _record(UsageSummary),

@@ -28,6 +28,8 @@ _VERBS = {
     "ledger": "Back up, verify, compact or migrate a ledger.",
     "rate": "Show what usage costs, and how that differs from what was billed.",
     "invoice": "Make the specimen invoice of a tenant and period.",
+    "payment": "Book payments of tenants, and show what they owe.",
+    "reconcile": "Prove that events, rated lines, invoices and accounts agree.",
     "report": "Compare what was planned with what was metered.",
 }
 
