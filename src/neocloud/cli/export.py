@@ -9,6 +9,8 @@ import click
 _FORMS = {
     "parquet": ("export_events", "parquet"),
     "csv": ("export_events", "csv"),
+    "beancount": ("export_beancount", "beancount"),
+    "focus": ("export_focus", "command"),
 }
 """Form: the module of its verb, imported when it is used, and the verb's name there."""
 
