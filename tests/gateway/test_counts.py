@@ -229,9 +229,9 @@ def test_the_ledger_holds_what_the_engines_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scrapes = Scrapes()
-    monkeypatch.setattr("neocloud.gateway.meter.MetricsReader", scrapes.reader)
-    monkeypatch.setattr("neocloud.gateway.meter.PROBE_S", 0.05)
-    monkeypatch.setattr("neocloud.gateway.meter.SPAN_S", 0.4)
+    monkeypatch.setattr("neocloud.gateway.metering.meter.MetricsReader", scrapes.reader)
+    monkeypatch.setattr("neocloud.gateway.metering.meter.PROBE_S", 0.05)
+    monkeypatch.setattr("neocloud.gateway.metering.meter.SPAN_S", 0.4)
 
     async def test() -> None:
         async with up(tmp_path) as cloud:

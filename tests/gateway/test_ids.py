@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neocloud.gateway.ids import RequestIds, admitted_by
+from neocloud.gateway.requests.ids import RequestIds, admitted_by
 from neocloud.units import new_request_id
 
 TIMES = st.integers(0, 2**62)

@@ -23,7 +23,7 @@ from neocloud.gateway import (
     TenantRule,
     fleet_of_endpoints,
 )
-from neocloud.gateway.answers import refusal
+from neocloud.gateway.apis.refusals import refusal
 from neocloud.ledger import KeyRing, Ledger, Reader, UsageEvent, given_key
 from neocloud.quotas import Quotas
 from neocloud.wire import (

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from neocloud.catalog import Catalog
-from neocloud.gateway.rules import rules_of_cloud
+from neocloud.gateway.tenants.rules import rules_of_cloud
 from neocloud.planner import (
     InfeasibleError,
     Plan,

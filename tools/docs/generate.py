@@ -3,8 +3,8 @@
     python tools/docs/generate.py [--check] [--to DIR]
 
 What they are made from: the fields of the cloud file and the codes of its mistakes
-(`neocloud.spec`), the verbs (`neocloud.cli`), the gateway's routes (`neocloud.gateway.openapi`),
-the records that are laid down for other programs.
+(`neocloud.spec`), the verbs (`neocloud.cli`), the gateway's routes
+(`neocloud.gateway.pages.openapi`), the records that are laid down for other programs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import msgspec
 import schema_files
 import verb_page
 
-from neocloud.gateway.openapi import document
+from neocloud.gateway.pages.openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
 

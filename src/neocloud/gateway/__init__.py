@@ -3,26 +3,13 @@
 `run` brings a whole cloud up; `Gateway` is its request path, `Flight` one request on it.
 """
 
-from neocloud.gateway.callers import METRO_HEADER, Callers, Ranges
-from neocloud.gateway.exposition import joined
-from neocloud.gateway.fleet import Backend, Fleet, fleet_of_endpoints, fleet_of_plan
-from neocloud.gateway.gateway import Gateway
-from neocloud.gateway.hand import WorkerError
-from neocloud.gateway.logs import LogFormat, configure
-from neocloud.gateway.meter import Meter
-from neocloud.gateway.observing import Observing, observing_of
-from neocloud.gateway.remotes import SITE as REMOTE_SITE
-from neocloud.gateway.remotes import Remote
-from neocloud.gateway.rules import (
-    DEFAULT_TENANT,
-    ModelRule,
-    Rules,
-    TenantRule,
-    rules_of_cloud,
-    rules_without_file,
-)
-from neocloud.gateway.run import run
-from neocloud.gateway.secret import cache_secret
+from neocloud.gateway.fleet.remotes import Remote
+from neocloud.gateway.fleet.replicas import Backend, Fleet, fleet_of_endpoints, fleet_of_plan
+from neocloud.gateway.metering.meter import Meter
+from neocloud.gateway.metering.observing import Observing, observing_of
+from neocloud.gateway.observability.exposition import joined
+from neocloud.gateway.observability.logs import LogFormat, configure
+from neocloud.gateway.requests.gateway import Gateway
 from neocloud.gateway.settings import (
     Emulation,
     Listen,
@@ -33,6 +20,19 @@ from neocloud.gateway.settings import (
     Up,
     UsageQuery,
 )
+from neocloud.gateway.tenants.callers import METRO_HEADER, Callers, Ranges
+from neocloud.gateway.tenants.distances import REMOTE_SITE
+from neocloud.gateway.tenants.rules import (
+    DEFAULT_TENANT,
+    ModelRule,
+    Rules,
+    TenantRule,
+    rules_of_cloud,
+    rules_without_file,
+)
+from neocloud.gateway.tenants.secret import cache_secret
+from neocloud.gateway.workers.hand import WorkerError
+from neocloud.gateway.workers.run import run
 
 __all__ = [
     "DEFAULT_TENANT",

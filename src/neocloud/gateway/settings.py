@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from neocloud.engines import Endpoint, EngineStart
-from neocloud.gateway.observing import Observing
-from neocloud.gateway.remotes import Remote
-from neocloud.gateway.rules import Rules
+from neocloud.gateway.fleet.remotes import Remote
+from neocloud.gateway.metering.observing import Observing
+from neocloud.gateway.tenants.rules import Rules
 from neocloud.ledger import ApiKey, LedgerPlace
 from neocloud.planner import Plan
 from neocloud.units import Period

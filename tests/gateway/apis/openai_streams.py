@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from neocloud.gateway.apis.api import Usage
-from neocloud.gateway.apis.openai_events import OpenAIEvents
+from neocloud.gateway.apis.openai.events import OpenAIEvents
 
 DONE = b"data: [DONE]\n\n"
 SHARED = {"id": "c-1", "object": "chat.completion.chunk", "created": 17, "model": "m"}

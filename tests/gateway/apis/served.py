@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from neocloud.gateway.answers import ApiError, error_body
 from neocloud.gateway.apis.api import Api, Asked, Usage, Wanted
+from neocloud.gateway.apis.refusals import ApiError, error_body
 from neocloud.wire import Exchange, serve
 
 JSON = ((b"content-type", b"application/json"),)

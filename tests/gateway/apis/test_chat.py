@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Wanted
-from neocloud.gateway.apis.chat import Chat
+from neocloud.gateway.apis.openai import Chat
+from neocloud.gateway.apis.refusals import ApiError
 
 MESSAGES = '"messages": [{"role": "user", "content": "Grüße \\u20ac \\"stream\\""}]'
 

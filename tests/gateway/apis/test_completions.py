@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Usage, Wanted
-from neocloud.gateway.apis.completions import AskedCompletion, Completions
+from neocloud.gateway.apis.openai.completions import AskedCompletion, Completions
+from neocloud.gateway.apis.refusals import ApiError
 
 from .openai_streams import COUNTED, DONE, USAGE, data
 from .served import served

@@ -11,9 +11,9 @@ import pytest
 from langchain_openai import OpenAIEmbeddings
 from openai import OpenAI
 
-from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Usage, Wanted
-from neocloud.gateway.apis.embeddings import MAX_INPUTS, Embeddings
+from neocloud.gateway.apis.openai.embeddings import MAX_INPUTS, Embeddings
+from neocloud.gateway.apis.refusals import ApiError
 
 from .served import served
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.media import media_of
+from neocloud.gateway.apis.refusals import ApiError
 
 HOSTS = frozenset({"images.example.com"})
 PICTURE = "data:image/png;base64,AAAA"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Usage
 from neocloud.gateway.apis.messages import Messages
+from neocloud.gateway.apis.refusals import ApiError
 
 from .messages_script import DONE, USAGE, asked, call, delta, finish, read, text, translated, usage
 

@@ -11,9 +11,9 @@ from typing import Any
 import anthropic
 import pytest
 
-from neocloud.gateway.answers import JSON, ApiError, error_body
 from neocloud.gateway.apis.api import Wanted
 from neocloud.gateway.apis.messages import Messages
+from neocloud.gateway.apis.refusals import JSON, ApiError, error_body
 from neocloud.wire import Exchange, header_lines, serve
 
 from .messages_script import DONE, USAGE, call, delta, event, finish, text, usage

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocloud.gateway.apis.api import AnswerStream, Usage
+from neocloud.gateway.apis.event_stream import MAX_EVENT_BYTES
 from neocloud.gateway.apis.messages import Messages
-from neocloud.gateway.apis.whole_events import MAX_EVENT_BYTES
 
 from .messages_script import asked, fed
 

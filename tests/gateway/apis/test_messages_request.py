@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Wanted
 from neocloud.gateway.apis.messages import Messages
+from neocloud.gateway.apis.refusals import ApiError
 
 PNG = {"type": "base64", "media_type": "image/png", "data": "iVBORw0K"}
 PNG_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0K"}}

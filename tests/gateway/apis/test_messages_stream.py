@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocloud.gateway.apis.api import Usage
-from neocloud.gateway.apis.whole_events import MAX_EVENT_BYTES
+from neocloud.gateway.apis.event_stream import MAX_EVENT_BYTES
 
 from .messages_script import (
     DONE,

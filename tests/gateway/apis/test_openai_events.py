@@ -7,9 +7,9 @@ import json
 import pytest
 
 from neocloud.gateway.apis.api import Usage
-from neocloud.gateway.apis.openai_events import OpenAIEvents
-from neocloud.gateway.apis.openai_usage import usage_of_body
-from neocloud.gateway.apis.whole_events import MAX_EVENT_BYTES
+from neocloud.gateway.apis.event_stream import MAX_EVENT_BYTES
+from neocloud.gateway.apis.openai.events import OpenAIEvents
+from neocloud.gateway.apis.openai.usage import usage_of_body
 
 from .openai_streams import COUNTED, DONE, END, PLACES, SHARED, USAGE, Seen, chunk, data, own
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from neocloud.gateway.answers import ApiError, error_body
 from neocloud.gateway.apis import APIS as ALL
 from neocloud.gateway.apis.api import Api, Wanted
-from neocloud.gateway.models import ModelCard
-from neocloud.gateway.openapi import document
+from neocloud.gateway.apis.refusals import ApiError, error_body
+from neocloud.gateway.pages.models import ModelCard
+from neocloud.gateway.pages.openapi import document
 
 APIS: dict[str, Api] = {api.path: api for api in ALL}
 DOCUMENT: dict[str, Any] = json.loads(document(("m", "org/other")))

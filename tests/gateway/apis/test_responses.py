@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from neocloud.gateway.answers import ApiError
 from neocloud.gateway.apis.api import Wanted
 from neocloud.gateway.apis.media import media_of
+from neocloud.gateway.apis.refusals import ApiError
 from neocloud.gateway.apis.responses import Responses, not_kept
 
 API = Responses()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neocloud.gateway.answers import ApiError
+from neocloud.gateway.apis.refusals import ApiError
 from neocloud.gateway.apis.responses import Responses
 
 from .openai_streams import COUNTED, DONE, USAGE, data

@@ -12,7 +12,7 @@ from langchain_openai import ChatOpenAI
 from openai import BadRequestError, OpenAI
 from pydantic import BaseModel
 
-from neocloud.gateway.apis.chat import Chat
+from neocloud.gateway.apis.openai import Chat
 from neocloud.gateway.apis.responses import Responses
 
 from .openai_streams import COUNTED, DONE, USAGE

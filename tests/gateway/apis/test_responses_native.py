@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neocloud.gateway.apis.event_stream import MAX_EVENT_BYTES
 from neocloud.gateway.apis.responses import Responses
-from neocloud.gateway.apis.responses_native import ResponsesEvents
-from neocloud.gateway.apis.whole_events import MAX_EVENT_BYTES
+from neocloud.gateway.apis.responses.native import ResponsesEvents
 
 from .openai_streams import COUNTED, DONE
 from .test_responses import body

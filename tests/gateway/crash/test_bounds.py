@@ -20,7 +20,7 @@ from tests.gateway.crash.load import PATHS, body_of
 from tests.gateway.reports.stage import rules_of, stage
 from tests.gateway.world import KEY, Taker, authorization, run, until
 
-from neocloud.gateway import callers
+from neocloud.gateway.tenants import callers
 from neocloud.ledger import Reader, Status, ledger_place
 from neocloud.ledger.writer import SegmentWriter
 from neocloud.wire import Address, Client, fetch
@@ -202,7 +202,7 @@ def test_clients_that_read_nothing_stop_the_engine_and_cost_little(tmp_path: Pat
             )
             await taker.ended.wait()
             before = resident_bytes(front.pid)
-            words = f"SIZE={size} CHUNKS={chunks} PACE_MS=0.01"
+            words = f"SIZE={size} CHUNKS={chunks} PACE_MS=5"
             body = body_of("chat", words, chunks, stream=True)
             async with deaf(address, clients, body):
                 given = await _stands_still(upstream, client, clients + 1)

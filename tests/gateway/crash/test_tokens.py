@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from neocloud.gateway.apis.api import Asked, Usage
-from neocloud.gateway.apis.messages_native import AnthropicEvents
-from neocloud.gateway.tokens import so_far
+from neocloud.gateway.apis.messages.native import AnthropicEvents
+from neocloud.gateway.requests.tokens import so_far
 
 _START = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"x","content":[],'

@@ -21,7 +21,7 @@ from neocloud.ledger import Status, ledger_place
 CLIENTS = 16
 KILLS = 6
 SEED = 21
-_WORKER = b"neocloud.gateway.worker"
+_WORKER = b"neocloud.gateway.workers.worker"
 
 
 def _workers(front: Front) -> list[int]:

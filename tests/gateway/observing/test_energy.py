@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.gateway.world import run
 
-from neocloud.gateway.energy import (
+from neocloud.gateway.metering.energy import (
     SETTLE_S,
     STEP_S,
     CsvMeter,
@@ -190,7 +190,7 @@ def test_wrong_lines_are_passed_over(table: tuple[House, Path]) -> None:
 def test_a_long_table_is_read_from_its_end(
     table: tuple[House, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("neocloud.gateway.energy._TAIL_BYTES", 300)
+    monkeypatch.setattr("neocloud.gateway.metering.energy._TAIL_BYTES", 300)
     house, path = table
     path.write_text("time,kWh\n" + "".join(f"{at(n)},1\n" for n in range(1000)))
     house.look(now(999))

@@ -17,7 +17,7 @@ from neocloud.activity import Purpose, total
 from neocloud.catalog import load_catalog
 from neocloud.engines import Endpoint
 from neocloud.gateway import Meter, fleet_of_plan
-from neocloud.gateway.holdings import (
+from neocloud.gateway.metering.holdings import (
     Ground,
     Planned,
     PoolStand,
@@ -192,7 +192,7 @@ def test_activity_covers_all_accelerators_of_the_file(
     path = tmp_path / "ledger.db"
     clock = SimpleNamespace(now=NOW, monotonic=time.monotonic)
     clock.time_ns = lambda: clock.now
-    monkeypatch.setattr("neocloud.gateway.meter.time", clock)
+    monkeypatch.setattr("neocloud.gateway.metering.meter.time", clock)
 
     async def test() -> None:
         ledger = Ledger(path, worker=0, now_ns=NOW, deliver=lambda call: call())

@@ -18,7 +18,7 @@ from tests.gateway.scripted import answers, waits
 from tests.gateway.world import KEY, Taker, ask, authorization, before, run, until
 
 from neocloud.gateway import LogFormat, configure
-from neocloud.gateway.logs import (
+from neocloud.gateway.observability.logs import (
     BURST,
     WINDOW_S,
     AccessLog,
@@ -29,7 +29,7 @@ from neocloud.gateway.logs import (
     TextFormatter,
     access_log,
 )
-from neocloud.gateway.observer import Observer
+from neocloud.gateway.requests.observer import Observer
 
 
 class Written(io.StringIO):
@@ -229,7 +229,7 @@ class Blocked(Written):
 
 
 def test_who_reads_slowly_loses_lines_and_slows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neocloud.gateway.logs._QUEUED", 50)
+    monkeypatch.setattr("neocloud.gateway.observability.logs._QUEUED", 50)
     stream = Blocked()
     handler = BackgroundHandler(stream)
     handler.setFormatter(TextFormatter())

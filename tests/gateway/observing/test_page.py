@@ -10,9 +10,9 @@ from tests.gateway.scripted import answers, says, waits
 from tests.gateway.world import KEY, Taker, ask, before, rules_with, run, until
 
 from neocloud.gateway import TenantRule, joined
-from neocloud.gateway.exposition import Exposition, shown
-from neocloud.gateway.page import Process
-from neocloud.gateway.rules import Rules
+from neocloud.gateway.observability.exposition import Exposition, shown
+from neocloud.gateway.observability.metrics import Process
+from neocloud.gateway.tenants.rules import Rules
 from neocloud.ledger import ShippingReport
 from neocloud.quotas import TenantLimit
 

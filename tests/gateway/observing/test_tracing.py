@@ -17,10 +17,10 @@ from tests.gateway.scripted import answers, says, streams, token, waits
 from tests.gateway.world import KEY, Taker, World, ask, authorization, before, run, until
 
 from neocloud.gateway import Observing, SettingsError
-from neocloud.gateway.observer import Observer
-from neocloud.gateway.spans import SpanMaker
-from neocloud.gateway.tracing import QUEUED, Refused, Trace, Tracing, start_tracing
-from neocloud.gateway.watching import start_observing
+from neocloud.gateway.observability.spans import SpanMaker
+from neocloud.gateway.observability.tracing import QUEUED, Refused, Trace, Tracing, start_tracing
+from neocloud.gateway.requests.observer import Observer
+from neocloud.gateway.workers.watching import start_observing
 
 SERVER, CLIENT, INTERNAL = 2, 3, 1
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -219,7 +219,7 @@ class Stuck:
 def test_a_stuck_collector_costs_traces_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("neocloud.gateway.tracing._CLOSE_S", 0.05)
+    monkeypatch.setattr("neocloud.gateway.observability.tracing._CLOSE_S", 0.05)
     stuck = Stuck()
     tracing = Tracing(SpanMaker(0), stuck, 1.0)
     trace = tracing.begin({}, 1, 0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neocloud.gateway.traffic import (
+from neocloud.gateway.observability.traffic import (
     FIRST_TOKEN_S,
     PER_TOKEN_S,
     QUEUE_S,

@@ -117,7 +117,7 @@ class House:
 
     @property
     def workers(self) -> list[int]:
-        return self.children("neocloud.gateway.worker")
+        return self.children("neocloud.gateway.workers.worker")
 
 
 def children_of(pid: int) -> list[int]:

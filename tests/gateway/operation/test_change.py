@@ -15,12 +15,12 @@ from tests.gateway.world import World, ask, before, rules_with, run, until
 from neocloud.engines import TokenPrice as TheirPrice
 from neocloud.engines import endpoint_of_url
 from neocloud.gateway import Fleet
-from neocloud.gateway.fleet import Backend
-from neocloud.gateway.ids import RequestIds, admitted_by
-from neocloud.gateway.post import Post, gateway_id
-from neocloud.gateway.remotes import Remote, cost_of
-from neocloud.gateway.rules import ModelRule, TokenPrice
-from neocloud.gateway.spent import of_worker, spent_this_month
+from neocloud.gateway.fleet.remotes import Remote, cost_of
+from neocloud.gateway.fleet.replicas import Backend
+from neocloud.gateway.requests.ids import RequestIds, admitted_by
+from neocloud.gateway.tenants.rules import ModelRule, TokenPrice
+from neocloud.gateway.workers.post import Post, gateway_id
+from neocloud.gateway.workers.spent import of_worker, spent_this_month
 from neocloud.ledger import Admission, Ledger, LedgerPlace, Status, UsageEvent, ledger_place
 from neocloud.quotas import TenantLimit
 

@@ -22,8 +22,8 @@ from tests.gateway.world import KEY, Taker, authorization, run, until
 from neocloud.engines import Endpoint, endpoint_of_url
 from neocloud.gateway import Callers, Fleet, Gateway, ModelRule, Rules, TenantRule
 from neocloud.gateway import fleet_of_endpoints as fleet_of
-from neocloud.gateway.answers import refusal
-from neocloud.gateway.rules import TokenPrice
+from neocloud.gateway.apis.refusals import refusal
+from neocloud.gateway.tenants.rules import TokenPrice
 from neocloud.ledger import AttemptEvent, KeyRing, Ledger, Reader, UsageEvent, given_key
 from neocloud.quotas import Quotas
 from neocloud.wire import Address, Call, Client, ClientLimits, Pool, Response, Server, fetch, serve

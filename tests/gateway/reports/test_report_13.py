@@ -19,7 +19,7 @@ from tests.gateway.world import Taker, run, until
 from neocloud.gateway import TenantRule
 from neocloud.gateway.apis import APIS
 from neocloud.gateway.apis.media import NO_MEDIA
-from neocloud.gateway.limits import input_bound
+from neocloud.gateway.tenants.limits import input_bound
 from neocloud.quotas import TenantLimit
 
 from .stage import PATHS, PRICE, STREAMING, Stage, body_of, rules_of, stage

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from tests.fakes.upstream import Upstream
 from tests.gateway.world import authorization, fetch, until
 
-from neocloud.gateway.callers import Ranges
+from neocloud.gateway.tenants.callers import Ranges
 
 from .stage import PATHS, STREAMING, Stage, before, body_of, rules_of
 

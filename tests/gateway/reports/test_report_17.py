@@ -45,8 +45,8 @@ def test_report_17_a_black_hole_among_three_is_felt_by_nobody_else(tmp_path, mon
     # Fails if a probe, a listing or a choice waits for the stuck one: then answers of the others
     # would take as long as those that it had swallowed. Compared within the run. Seen to fail with
     # a replica that is never given up.
-    monkeypatch.setattr("neocloud.gateway.meter.PROBE_S", 0.3)
-    monkeypatch.setattr("neocloud.gateway.meter.PROBE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("neocloud.gateway.metering.meter.PROBE_S", 0.3)
+    monkeypatch.setattr("neocloud.gateway.metering.meter.PROBE_TIMEOUT_S", 0.5)
 
     async def test() -> None:
         async with running() as one, running() as two, running() as hole, stage(

@@ -20,7 +20,7 @@ from neocloud.ledger import Status
 @pytest.mark.parametrize("kind", ["vllm", "sglang"])
 def test_rows_03_and_04_a_draining_engine_fails_no_request(tmp_path, monkeypatch, kind):
     """vLLM answers 500 and a healthy `/health`, SGLang 503. What runs there ends with its usage."""
-    monkeypatch.setattr("neocloud.gateway.meter.PROBE_S", 0.05)
+    monkeypatch.setattr("neocloud.gateway.metering.meter.PROBE_S", 0.05)
 
     async def test() -> None:
         async with running() as one, running() as two, stage(tmp_path, one, two, kind=kind) as up:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from neocloud.gateway.answers import ApiError
+from neocloud.gateway.apis.refusals import ApiError
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from neocloud.gateway.answers import ApiError
+from neocloud.gateway.apis.refusals import ApiError
 
 _URL_FIELDS = frozenset({"url", "image_url", "video_url", "audio_url", "file_url"})
 _DATA_FIELDS = frozenset({"data", "file_data"})

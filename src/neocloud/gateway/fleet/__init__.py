@@ -1,0 +1,1 @@
+"""The replicas that answer: where each is, how the router sees it, whom the plan sends there."""

@@ -1,0 +1,1 @@
+"""What an operator does to a running gateway: admin API, signals, reload, certificates, engines."""

@@ -1,0 +1,1 @@
+"""What is read with GET beside the APIs: models, health, the metrics, the OpenAPI document."""
