@@ -11,6 +11,7 @@ import msgspec
 from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
 from neocloud.books import Invoice, Report, UsageSummary
+from neocloud.books.backfill import BackfillOutcome
 from neocloud.books.payments import Receivables
 from neocloud.books.rating import RatePreview
 from neocloud.calibration import Accuracy
@@ -63,6 +64,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "validation": _record(Validation),
     "report": _record(Report),
     "rate": _record(RatePreview),
+    "backfill": _record(BackfillOutcome),
     "invoice": _record(Invoice),
     "receivables": _record(Receivables),
     "activity": _record(Row, ACTIVITY),

@@ -1,4 +1,4 @@
-"""`neocloud ledger`: back up, verify, compact and migrate."""
+"""`neocloud ledger`: back up, verify, compact, migrate and fill afterwards."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from neocloud.cli.backfill import backfill_verb
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import WRONG_INPUT, Failure
 from neocloud.cli.ledger_file import (
@@ -52,11 +53,14 @@ class LedgerCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group(name="ledger")
 def command() -> None:
-    """Back up, verify, compact or migrate a ledger.
+    """Back up, verify, compact, migrate a ledger, or bring events into it afterwards.
 
     None of them removes an event: only billed ones may ever go, and this version marks none as
     billed.
     """
+
+
+command.add_command(backfill_verb)
 
 
 def _place(
