@@ -106,7 +106,7 @@ def bar(since: float, to: float) -> Bar:
 
 @given(st.lists(st.floats(-1e6, 1e6).filter(lambda v: abs(v) > 1.0), min_size=1, max_size=8))
 def test_bars_are_as_long_as_their_amounts(amounts):
-    drawn = rectangles(bars([bar(0.0, amount) for amount in amounts], "t"))
+    drawn = rectangles(bars([bar(0.0, amount) for amount in amounts], "t", "USD"))
     longest = max(abs(amount) for amount in amounts)
     scale = max(r["height"] for r in drawn) / longest
     for amount, r in zip(amounts, drawn, strict=True):
@@ -120,14 +120,14 @@ def test_a_waterfall_goes_on_where_it_stopped(start, adds):
         after = max(level + add, 0.01)
         steps.append(bar(level, after))
         level = after
-    drawn = rectangles(stepped(bar(0.0, start), steps, bar(0.0, level), "t"))
+    drawn = rectangles(stepped(bar(0.0, start), steps, bar(0.0, level), "t", "USD"))
     levels = [start, *(step.to for step in steps)]
     for before, after, r in zip(levels[:-1], levels[1:], drawn[1:-1], strict=True):
         if r["height"] > 1.01:
             top = r["y"] if after > before else r["y"] + r["height"]
             assert (after > before) == (top == r["y"])
     assert drawn[-1]["y"] >= 0.0
-    assert all(0.0 <= r["y"] <= r["y"] + r["height"] <= 260.0 for r in drawn)
+    assert all(0.0 <= r["y"] <= r["y"] + r["height"] <= 280.0 for r in drawn)
 
 
 def test_stacks_are_shares_of_the_longest_row():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from neocloud.activity import Origin, Purpose, Row
 from neocloud.books import (
     Comparison,
     Metered,
@@ -18,6 +19,7 @@ from neocloud.books import (
     make_report,
     report_text,
 )
+from neocloud.books.board import page_of
 from neocloud.books.side_by_side.records import CAUSES
 from neocloud.units import HOUR_NS, Period
 
@@ -107,7 +109,7 @@ def test_the_text_says_what_it_rests_on():
     text = report_text(made)
     for part in (
         "EMULATED", "Energy is modelled", "planned    expected     metered", "ttft, ms, p90",
-        "metered, at the planned load", "By tier, USD", "difference 0,", "efficiency: steps took",
+        "metered, at the planned load", "By tier, USD", "difference 0 USD", "efficiency: steps took",
         f"{made.requests} requests in 120 s: {made.requests} completed",
     ):  # fmt: skip
         assert part in text
@@ -129,6 +131,24 @@ def test_answers_without_tokens_tell_no_step_time():
     assert c.bridge is None
     assert c.findings[0].startswith("efficiency: not known")
     assert " -" in report_text(report(of))
+
+
+def test_a_period_in_which_accelerators_trained_and_nobody_asked_has_its_tiers():
+    """No usage is no empty period: what was held for training costs and counts as used."""
+    span = Period(metered(1.0).period.start_ns, metered(1.0).period.start_ns + HOUR_NS)
+    training = Row(
+        source=Origin.METERED, hour_utc=span.start_ns, site="ashburn", pool="h100-sxm", model="",
+        tenant="acme", purpose=Purpose.TRAINING, allocated_accelerator_s=4 * 3600.0,
+    )  # fmt: skip
+    found = report(Metered(period=span, rows=(training,), events=(), energy_modelled=False))
+    assert (found.requests, found.models) == (0, ())
+    (hours,) = found.tiers.hours
+    assert (hours.training, hours.idle) == (4, 4)
+    assert found.tiers.identity.difference == 0
+    text = report_text(found)
+    assert "nothing was asked" in text
+    assert "No request of the plan's models came" in text
+    assert "No request of the plan's models came" in " ".join(page_of(found).split())
 
 
 def test_nothing_metered_and_places_unknown_are_told():

@@ -36,6 +36,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     twin = [msgspec.structs.replace(row, source=Origin.SIMULATED) for row in planned]
     write_parquet(twin, made / "twin.parquet")
     write_parquet(planned, made / "planned.parquet")
+    other = [msgspec.structs.replace(row, model="qwen") for row in twin]
+    write_parquet(other, made / "other.parquet")
+    changed = msgspec.structs.replace(
+        metering.plan, hashes={**metering.plan.hashes, "cloud": "0" * 64}
+    )
+    write_plan(changed, made / "other.json")
     return made
 
 
@@ -52,8 +58,9 @@ def told(folder: Path, *arguments: str) -> str:
 def test_the_text_has_tiers_use_models_and_causes(folder: Path):
     text = told(folder)
     for part in (
-        "By tier, USD", "difference 0", "Power contracts", "Accelerator-hours", "goodput",
+        "By tier, USD", "difference 0", "Power contracts", "Accelerator-minutes", "goodput",
         "market low", "By site, model, tenant", "From planned to metered", "utilisation",
+        "as invoiced, before credits and tax", "acme specimen", "Nothing simulated was given",
     ):  # fmt: skip
         assert part in text
 
@@ -96,13 +103,54 @@ def test_a_period_holds_what_lies_in_it(folder: Path):
     assert part.tiers.hours[0].standing == pytest.approx(8 * 10 / 3600)
 
 
+def test_a_course_by_month_day_and_hour_adds_up_to_the_whole(folder: Path):
+    """All of it happened on one day, so each is one line a tenant."""
+    report = msgspec.json.decode(told(folder, "--json"), type=Report)
+    for grain, name in (("month", "2026-10"), ("day", "2026-10-05"), ("hour", "2026-10-05T13")):
+        lines = list(csv.DictReader(io.StringIO(told(folder, "--csv", "--by", f"{grain},tenant"))))
+        assert [(x[grain], x["tenant"]) for x in lines] == [(name, ""), (name, "acme")]
+        assert sum(Decimal(x["cost"]) for x in lines) == report.tiers.tiers[-1].cost_so_far
+        assert sum(Decimal(x["revenue"]) for x in lines) == report.tiers.tiers[-1].revenue
+
+
+def test_a_month_is_told_day_by_day(folder: Path):
+    report = msgspec.json.decode(told(folder, "--json", "--period", "2026-10"), type=Report)
+    days = [line.day for line in report.tiers.trend]
+    assert days == [f"2026-10-{day:02}" for day in range(1, 32)]
+    assert sum(line.cost for line in report.tiers.trend) == report.tiers.tiers[-1].cost_so_far
+    assert {line.day for line in report.tiers.trend if line.tokens} == {"2026-10-05"}
+    assert "Course, USD" in told(folder, "--period", "2026-10")
+
+
+def test_revenue_leads_to_the_documents(folder: Path):
+    """Twenty seconds are no month: use alone, and emulated, so a specimen."""
+    found = msgspec.json.decode(told(folder, "--json"), type=Report).tiers.invoiced
+    assert found is not None
+    (document,) = found.documents
+    assert (document.tenant, document.kind, document.number) == ("acme", "specimen", "")
+    assert {each.cause for each in found.differences} == {"rounding of the lines and exchange"}
+    assert found.tiers + found.differences[0].amount == found.invoiced == document.revenue
+
+
+def test_a_twin_without_the_model_is_told(folder: Path):
+    text = told(folder, "--activity", str(folder / "other.parquet"))
+    assert "The simulated activity holds nothing of this model." in text
+    text = told(folder, "--activity", str(folder / "twin.parquet"))
+    assert "From planned to simulated" in text
+    assert "no latency of single requests" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--by", "site,week"), "no 'week'. All: site, pool, model, tenant, use"),
+        (("--by", "site,week"), "no 'week'. All: site, pool, model, tenant, use, month, day, hour"),
         (("--by", "tenants"), "Nearest: tenant."),
         (("--by", "site,site"), "name each once"),
         (("--json", "--csv"), "give one of them"),
+        (("--by", ""), "no ''. All: site"),
+        (("--period", "2026-13"), "--period: '2026-13' is not a period"),
+        (("--period", "2026-09"), "holds no usage in 2026-09-01T00:00:00Z"),
+        (("--plan", "other.json"), "other.json"),
         (("--html", "none/report.html"), "none/report.html cannot be written"),
         (("--activity", "none.parquet"), "none.parquet: "),
         (("--activity", "cloud.yaml"), "is no activity"),

@@ -12,14 +12,18 @@ from html import escape
 
 import msgspec
 
+WIDTH = 900.0
+"""Of every picture, so that all have letters of one size."""
 _HEIGHT = 230.0
-_TOP = 26.0
+_TOP = 40.0
 _LEFT = 66.0
-_STEP = 78.0
-_BAR = 46.0
-_BELOW = 46.0
-_LINE = 12
-"""Characters of a label's line."""
+_WIDEST = 110.0
+"""A bar and the space to the next, at most."""
+_FILLED = 0.6
+"""Share of that which the bar takes."""
+_BELOW = 60.0
+_LETTER = 6.6
+"""Width of a letter at the size of the labels, about."""
 _LOG_FROM = 5.0
 """Highest over lowest level beyond which small steps need a logarithmic axis."""
 
@@ -27,7 +31,7 @@ _LOG_FROM = 5.0
 COLOURS = {
     "power": "#d9a441", "accelerator_hour": "#33658a", "token": "#7d8491", "capital": "#33658a",
     "operations": "#86bbd8", "network": "#7d8491", "earned": "#588157", "lost": "#b23a48",
-    "more": "#b23a48", "less": "#588157", "level": "#33658a", "inference": "#33658a",
+    "more": "#b23a48", "less": "#588157", "level": "#5a6b7b", "inference": "#33658a",
     "training": "#8250b8", "other": "#86bbd8", "spare": "#e0b25c", "idle": "#aab2bb",
 }  # fmt: skip
 """What things are drawn in, by name."""
@@ -52,22 +56,70 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-def stepped(start: Bar, steps: Sequence[Bar], end: Bar, title: str) -> str:
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """A bar of parts, and another beside it.
+
+    Attributes:
+        label: below both.
+        parts: (name of `COLOURS`, size), from below; not negative.
+        beside: the other.
+    """
+
+    label: str
+    parts: tuple[tuple[str, float], ...]
+    beside: tuple[str, float]
+
+
+def paired(columns: Sequence[Column], title: str, unit: str) -> str:
+    """Columns along time on one axis; of many, some are named."""
+    wholes = [sum(size for _, size in column.parts) for column in columns]
+    ends = [*wholes, *(column.beside[1] for column in columns), 0.0]
+    low, high = min(ends), max(ends)
+    at = _scale(low, high if high > low else low + 1.0, logarithmic=False)
+    step = min(_WIDEST, (WIDTH - _LEFT - 8.0) / len(columns))
+    wide = step * _FILLED / 2.0
+    letters = max(len(column.label) for column in columns)
+    every = max(1, math.ceil((letters + 1) * _LETTER / step))
+    drawn = [_text(unit, 4.0, 14.0, "start")]
+    drawn += _axis(low, high if high > low else low + 1.0, at, logarithmic=False)
+    for number, column in enumerate(columns):
+        x = _LEFT + step * (number + (1.0 - _FILLED) / 2.0)
+        level = 0.0
+        for colour, size in column.parts:
+            drawn += _block(x, wide, at(level + size), at(level), colour)
+            level += size
+        colour, size = column.beside
+        top, bottom = sorted((at(size), at(0.0)))
+        drawn += _block(x + wide, wide, top, bottom, colour)
+        if number % every == 0:
+            drawn.append(_text(column.label, x + wide, _TOP + _HEIGHT + 16.0, "middle"))
+    return _picture(_TOP + _HEIGHT + 28.0, title, drawn)
+
+
+def _block(x: float, width: float, top: float, bottom: float, colour: str) -> list[str]:
+    if bottom <= top:
+        return []
+    size = f'width="{width:.2f}" height="{bottom - top:.2f}"'
+    return [f'<rect fill="{COLOURS[colour]}" x="{x:.2f}" y="{top:.2f}" {size}/>']
+
+
+def stepped(start: Bar, steps: Sequence[Bar], end: Bar, title: str, unit: str) -> str:
     """A waterfall: a whole bar, steps up and down, a whole bar; logarithmic where it must be."""
     levels = [start.to, *(step.to for step in steps), end.to]
     floor = 0.0
     if min(levels) > 0.0 and max(levels) > _LOG_FROM * min(levels):
         floor = min(levels) / 2.0
     whole = [msgspec.structs.replace(bar, since=floor) for bar in (start, end)]
-    return bars([whole[0], *steps, whole[1]], title, logarithmic=floor > 0.0)
+    return bars([whole[0], *steps, whole[1]], title, unit, logarithmic=floor > 0.0)
 
 
-def bars(drawn: Sequence[Bar], title: str, *, logarithmic: bool = False) -> str:
+def bars(drawn: Sequence[Bar], title: str, unit: str, *, logarithmic: bool = False) -> str:
     """Bars side by side on one axis.
 
     Args:
         drawn: from left to right.
         title: what the picture shows, for those who do not see it.
+        unit: of the axis.
         logarithmic: every level must then be above 0.
     """
     ends = [level for bar in drawn for level in (bar.since, bar.to)]
@@ -77,17 +129,19 @@ def bars(drawn: Sequence[Bar], title: str, *, logarithmic: bool = False) -> str:
     if low == high:
         high = low + 1.0
     at = _scale(low, high, logarithmic)
-    width = _LEFT + _STEP * len(drawn) + 8.0
+    step = min(_WIDEST, (WIDTH - _LEFT - 8.0) / max(len(drawn), 1))
     height = _TOP + _HEIGHT + _BELOW
-    parts = [*_axis(low, high, at, width, logarithmic)]
+    axis = f"{unit}, logarithmic" if logarithmic else unit
+    parts = [_text(axis, 4.0, 14.0, "start"), *_axis(low, high, at, logarithmic)]
     for number, bar in enumerate(drawn):
-        x = _LEFT + _STEP * number + (_STEP - _BAR) / 2.0
-        parts += _bar(bar, x, at)
+        x = _LEFT + step * (number + (1.0 - _FILLED) / 2.0)
+        parts += _bar(bar, x, step, at)
         if number + 1 < len(drawn) and bar.to in (drawn[number + 1].since, drawn[number + 1].to):
             y = at(bar.to)
-            place = f'x1="{x + _BAR:.1f}" x2="{x + _STEP:.1f}" y1="{y:.1f}" y2="{y:.1f}"'
+            ends = f'x1="{x + _FILLED * step:.1f}" x2="{x + step:.1f}"'
+            place = f'{ends} y1="{y:.1f}" y2="{y:.1f}"'
             parts.append(f'<line stroke="{_SOFT}" stroke-dasharray="2 2" {place}/>')
-    return _picture(width, height, title, parts)
+    return _picture(height, title, parts)
 
 
 def stacks(
@@ -101,23 +155,23 @@ def stacks(
         whole: what fills the picture's width, where rows are less.
     """
     most = max(whole, *(sum(size for _, _, size in parts) for _, parts in rows), 0.0) or 1.0
-    left, width, step = 190.0, 720.0, 30.0
+    left, step = 230.0, 28.0
     drawn = []
     for number, (name, parts) in enumerate(rows):
         y = 6.0 + step * number
         drawn.append(_text(name, left - 8.0, y + 15.0, "end"))
         x = left
         for label, colour, size in parts:
-            length = (width - left - 70.0) * size / most
+            length = (WIDTH - left - 150.0) * size / most
             if length <= 0.0:
                 continue
             drawn.append(
                 f'<rect fill="{COLOURS[colour]}" x="{x:.1f}" y="{y:.1f}" width="{length:.2f}" '
-                f'height="20"><title>{escape(label)}</title></rect>'
+                f'height="19"><title>{escape(label)}</title></rect>'
             )
             x += length
         drawn.append(_text(_told(parts), x + 6.0, y + 15.0, "start"))
-    return _picture(width, 12.0 + step * len(rows), title, drawn)
+    return _picture(12.0 + step * len(rows), title, drawn)
 
 
 def _told(parts: Sequence[tuple[str, str, float]]) -> str:
@@ -147,35 +201,41 @@ def ticks(low: float, high: float, logarithmic: bool) -> list[float]:
     return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _axis(
-    low: float, high: float, at: Callable[[float], float], width: float, logarithmic: bool
-) -> list[str]:
+def _axis(low: float, high: float, at: Callable[[float], float], logarithmic: bool) -> list[str]:
     found = []
     for tick in ticks(low, high, logarithmic):
         y = at(tick)
-        ends = f'x1="{_LEFT:.1f}" x2="{width:.1f}" y1="{y:.1f}" y2="{y:.1f}"'
+        ends = f'x1="{_LEFT:.1f}" x2="{WIDTH:.1f}" y1="{y:.1f}" y2="{y:.1f}"'
         found.append(f'<line stroke="{_SOFT}" stroke-opacity="0.35" {ends}/>')
-        found.append(_text(f"{tick:.6g}", _LEFT - 6.0, y + 4.0, "end"))
+        found.append(_text(_short(tick), _LEFT - 6.0, y + 4.0, "end"))
     return found
 
 
-def _bar(bar: Bar, x: float, at: Callable[[float], float]) -> list[str]:
+def _short(value: float) -> str:
+    """A round number of an axis, thousands as k and millions as M."""
+    for least, size, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= least:
+            return f"{value / size:.6g}{letter}"
+    return f"{value:.6f}".rstrip("0").rstrip(".") if value else "0"
+
+
+def _bar(bar: Bar, x: float, step: float, at: Callable[[float], float]) -> list[str]:
     top, bottom = sorted((at(bar.since), at(bar.to)))
-    middle = x + _BAR / 2.0
-    size = f'y="{top:.2f}" width="{_BAR:.1f}" height="{max(bottom - top, 1.0):.2f}"'
+    middle = x + _FILLED * step / 2.0
+    size = f'y="{top:.2f}" width="{_FILLED * step:.1f}" height="{max(bottom - top, 1.0):.2f}"'
     return [
         f'<rect fill="{COLOURS[bar.colour]}" x="{x:.1f}" {size}/>',
         _text(bar.text, middle, top - 5.0, "middle"),
         *(
             _text(line, middle, _TOP + _HEIGHT + 16.0 + 13.0 * number, "middle")
-            for number, line in enumerate(_broken(bar.label))
+            for number, line in enumerate(_broken(bar.label, int(step / _LETTER) - 1))
         ),
     ]
 
 
 def _text(text: str, x: float, y: float, anchor: str) -> str:
     return (
-        f'<text fill="{_INK}" font-size="11" text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}">'
+        f'<text fill="{_INK}" font-size="12" text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}">'
         f"{escape(text)}</text>"
     )
 
@@ -189,21 +249,21 @@ def key(entries: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def _broken(label: str) -> list[str]:
-    """A label in up to three lines, broken at spaces and hyphens."""
+def _broken(label: str, letters: int) -> list[str]:
+    """A label in up to four lines of so many letters, broken at spaces and hyphens."""
     lines = [""]
     for word in label.replace("-", "- ").split():
         glue = "" if not lines[-1] or lines[-1].endswith("-") else " "
-        if lines[-1] and len(lines[-1]) + len(glue) + len(word) > _LINE:
+        if lines[-1] and len(lines[-1]) + len(glue) + len(word) > letters:
             lines.append(word)
         else:
             lines[-1] += glue + word
-    return lines[:3]
+    return lines[:4]
 
 
-def _picture(width: float, height: float, title: str, parts: Sequence[str]) -> str:
+def _picture(height: float, title: str, parts: Sequence[str]) -> str:
     inside = "\n".join(parts)
     return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" '
+        f'<svg class="chart" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" '
         f'aria-label="{escape(title)}">\n{inside}\n</svg>'
     )

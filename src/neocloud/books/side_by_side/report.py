@@ -74,14 +74,14 @@ def make_report(
         documents: invoices of the period; None where none were made.
 
     Raises:
-        NothingMeteredError: no request of the plan's models ended in the period.
+        NothingMeteredError: nothing was used or held in the period.
         NothingSimulatedError: activity was given, and nothing of it is simulated.
         UnknownPlaceError: something ran where the plan has nothing.
         UnknownPoolError: something was held where the cloud has no pool and rents none.
     """
     planned = {m.model for m in plan.models}
     events = [e for e in metered.events if e.model in planned]
-    if not events:
+    if not events and not metered.rows:
         raise NothingMeteredError(f"the ledger holds no usage in {metered.period}")
     statuses: dict[str, int] = {}
     for event in events:
@@ -99,7 +99,7 @@ def make_report(
         currency=plan.currency,
         period=str(metered.period),
         seconds=metered.period.seconds,
-        emulated=any(e.emulated for e in events),
+        emulated=any(e.emulated for e in events) or any(r.emulated for r in metered.rows),
         energy_modelled=metered.energy_modelled,
         requests=len(events),
         requests_by_status=dict(sorted(statuses.items())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neocloud.books.side_by_side.figures import time_span
 from neocloud.books.side_by_side.records import Bridge, Comparison, Report, Side
 from neocloud.books.side_by_side.tier_text import signed, tier_lines
 from neocloud.planner import CostByTier
@@ -9,12 +10,32 @@ from neocloud.planner import CostByTier
 _TIERS = ("power", "capital", "operations", "network")
 
 
+_NO_TWIN = (
+    "Nothing simulated was given, so that column is missing: --activity FILE sets it beside plan "
+    "and ledger."
+)
+_NO_REQUEST = "No request of the plan's models came, so nothing can be set beside the plan."
+
+
+def missing_note(report: Report) -> str:
+    """Which side of the comparison is missing, and why; empty for none."""
+    if not report.models:
+        return _NO_REQUEST
+    return _NO_TWIN if all(c.simulated is None for c in report.models) else ""
+
+
+def statuses_of(report: Report) -> str:
+    """How the requests ended."""
+    found = ", ".join(f"{n:,} {status}" for status, n in report.requests_by_status.items())
+    return found or "nothing was asked"
+
+
 def report_text(report: Report) -> str:
     """Lay a report out."""
-    statuses = ", ".join(f"{n} {status}" for status, n in report.requests_by_status.items())
+    statuses = statuses_of(report)
     lines = [
-        f"{report.cloud}: cost and margin, planned against metered, {report.period}",
-        f"{report.requests} requests in {report.seconds:.0f} s: {statuses}",
+        f"{report.cloud}: cost and margin, planned against metered, {time_span(report.period)}",
+        f"{report.requests:,} requests in {report.seconds:,.0f} s: {statuses}",
     ]
     if report.emulated:
         lines.append(
@@ -26,6 +47,8 @@ def report_text(report: Report) -> str:
     lines += ["", *tier_lines(report.tiers)]
     for comparison in report.models:
         lines += ["", *_block(comparison, report)]
+    if missing := missing_note(report):
+        lines += ["", missing]
     return "\n".join(lines) + "\n"
 
 
@@ -64,11 +87,20 @@ def _block(c: Comparison, report: Report) -> list[str]:
         "  Latencies are without the network; the round trip adds "
         f"{c.network_ms:.0f} ms on average."
     )
+    if c.simulated is not None:
+        lines.append(f"  {simulated_note(c.simulated)}")
     for bridge in (*c.simulated_bridges, *((c.bridge,) if c.bridge else ())):
         lines += _bridge(bridge, report.currency)
     if c.cost_at_planned_load is not None:
         lines.append(f"    {'metered, at the planned load':32}{c.cost_at_planned_load:>22.4f}")
     return lines + [f"  - {finding}" for finding in c.findings]
+
+
+def simulated_note(side: Side) -> str:
+    """What a simulated column does not tell."""
+    if not side.requests_per_s:
+        return "The simulated activity holds nothing of this model."
+    return "Simulated activity holds hours and tokens, and no latency of single requests."
 
 
 def _bridge(bridge: Bridge, currency: str) -> list[str]:
