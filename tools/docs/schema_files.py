@@ -12,6 +12,7 @@ from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
 from neocloud.books import Invoice, Report, UsageSummary
 from neocloud.books.backfill import BackfillOutcome
+from neocloud.books.invoices import CreditBalances
 from neocloud.books.payments import Receivables
 from neocloud.books.rating import RatePreview
 from neocloud.calibration import Accuracy
@@ -65,6 +66,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "report": _record(Report),
     "rate": _record(RatePreview),
     "backfill": _record(BackfillOutcome),
+    "credit": _record(CreditBalances),
     "invoice": _record(Invoice),
     "receivables": _record(Receivables),
     "activity": _record(Row, ACTIVITY),

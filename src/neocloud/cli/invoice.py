@@ -22,6 +22,7 @@ from neocloud.books.invoices import (
     close_month,
     closed_month,
     credit_invoice,
+    invoice_csv,
     invoice_html,
     invoice_pdf,
     invoice_text,
@@ -52,6 +53,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "next invoice, corrected; it is never charged again unless given.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the document as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print lines, credits and tax as CSV.")
 @click.option("--html", type=_FILE, help="Write it as an HTML page that needs nothing else.")
 @click.option("--pdf", type=_FILE, help="Write it as PDF.")
 def command(
@@ -63,6 +65,7 @@ def command(
     reason: str | None,
     bill_again: bool,
     as_json: bool,
+    as_csv: bool,
     html: Path | None,
     pdf: Path | None,
 ) -> None:
@@ -75,6 +78,8 @@ def command(
     """
     cloud, catalog = open_cloud(cloud_file)
     _check(tenant, credit, reason, close=close, bill_again=bill_again)
+    if as_json and as_csv:
+        raise Failure("--json and --csv: give one of them.")
     with _failures(cloud):
         if credit is not None:
             with closing(SqliteBooks(books_path(ledger_of(cloud, cloud_file)))) as books:
@@ -91,7 +96,11 @@ def command(
                 made = _made(office, tenant, period, close=close)
     if close and made.kind is Kind.SPECIMEN:
         click.echo(f"Nothing was closed or issued: {made.why_not}.", err=True)
-    _show(made, as_json=as_json, html=html, pdf=pdf)
+    _write(made, html=html, pdf=pdf)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
+    else:
+        click.echo(invoice_csv(made) if as_csv else invoice_text(made), nl=False)
 
 
 def _check(
@@ -135,7 +144,7 @@ def _failures(cloud: Cloud) -> Iterator[None]:
         raise Failure(f"{error}.") from None
 
 
-def _show(made: Invoice, *, as_json: bool, html: Path | None, pdf: Path | None) -> None:
+def _write(made: Invoice, *, html: Path | None, pdf: Path | None) -> None:
     try:
         if html is not None:
             html.write_text(invoice_html(made), encoding="utf-8")
@@ -145,7 +154,3 @@ def _show(made: Invoice, *, as_json: bool, html: Path | None, pdf: Path | None) 
         raise Failure(f"{error}.") from None
     except OSError as error:
         raise Failure(f"{error.filename} cannot be written: {error.strerror}.") from None
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
-        return
-    click.echo(invoice_text(made), nl=False)

@@ -27,6 +27,7 @@ _VERBS = {
     "export": "Write what was metered and billed as files for other programs.",
     "ledger": "Back up, verify, compact, migrate or fill a ledger.",
     "rate": "Show what usage costs, and how that differs from what was billed.",
+    "credit": "Show what prepaid credits are worth now.",
     "invoice": "Show and issue the invoices of tenants, and take them back.",
     "payment": "Book payments of tenants, and show what they owe.",
     "reconcile": "Prove that events, rated lines, invoices and accounts agree.",

@@ -21,6 +21,7 @@ from neocloud.books.rating import (
     UnpricedHoursError,
     UnpricedModelError,
     make_preview,
+    preview_csv,
 )
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
@@ -58,6 +59,7 @@ _PIECE = 4096
 )
 @click.option("--dry-run", is_flag=True, help="Show it and change nothing: needed, see `invoice`.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the rated lines as CSV.")
 def command(
     cloud_file: Path,
     ledger: str | None,
@@ -67,6 +69,7 @@ def command(
     prices_file: Path | None,
     dry_run: bool,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Show what the use in CLOUD_FILE's ledger costs, and how that differs from what was billed.
 
@@ -76,6 +79,8 @@ def command(
     """
     if not dry_run:
         raise Failure("rate only shows: add --dry-run. What bills is `neocloud invoice`.")
+    if as_json and as_csv:
+        raise Failure("--json and --csv: give one of them.")
     cloud, _ = open_cloud(cloud_file)
     if tenant is not None:
         check_tenant(tenant, cloud.tenants, cloud.file)
@@ -85,8 +90,10 @@ def command(
         preview = _preview(cloud, place, period, tenant, asked)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(preview), indent=2).decode())
-        return
-    _show(preview)
+    elif as_csv:
+        click.echo(preview_csv(preview), nl=False)
+    else:
+        _show(preview)
 
 
 def _other_prices(cloud: Cloud, path: Path) -> PriceBook:

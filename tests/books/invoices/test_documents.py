@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import re
 import sys
@@ -19,6 +20,7 @@ from neocloud.books.invoices import (
     Invoice,
     MissingReportlabError,
     credit_invoice,
+    invoice_csv,
     invoice_html,
     invoice_pdf,
     invoice_text,
@@ -91,6 +93,21 @@ def test_each_form_says_what_it_is_and_shows_each_line(documents):
     for part in ("SHOP-000001", "2026-11-05", "top-up", "Tax 7 %", "half (h)", "available"):
         assert part in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_rows_of_csv_sum_to_the_total(documents):
+    for made in documents.values():
+        rows = list(csv.DictReader(invoice_csv(made).splitlines()))
+        assert sum(Decimal(row["amount"]) for row in rows) == made.total
+        lines = rows[: len(made.lines)]
+        for row, line in zip(lines, made.lines, strict=True):
+            assert (row["number"], row["currency"]) == (made.number or "", made.currency)
+            assert (row["text"], Decimal(row["exact"])) == (line.text, line.exact)
+            assert row["quantity"] == ("" if line.quantity is None else f"{line.quantity:f}")
+    groups = [
+        row["group"] for row in csv.DictReader(invoice_csv(documents["invoice"]).splitlines())
+    ]
+    assert groups[-2:] == ["prepaid_credit", "tax"]
 
 
 class _Html(HTMLParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from decimal import Decimal
@@ -108,6 +109,19 @@ def test_the_difference_is_to_what_has_a_number(folder: Path):
     text = run(folder, "--dry-run", "--period", "2026-10").stdout
     for part in ("1.650000", "0.550000", "1.100000 USD", "failed, not billed", "Nothing was chang"):
         assert part in text
+
+
+def test_csv_has_the_rated_lines(folder: Path):
+    found = shown(folder, "--tenant", "rhein")
+    text = run(folder, "--dry-run", "--csv", "--tenant", "rhein").stdout
+    rows = list(csv.DictReader(text.splitlines()))
+    assert list(rows[0]) == list(found["lines"][0])
+    for row, line in zip(rows, found["lines"], strict=True):
+        assert (row["meter"], int(row["quantity"])) == (line["meter"], line["quantity"])
+        assert Decimal(row["amount"]) == Decimal(line["amount"])
+        assert row["emulated"] == str(line["emulated"]).lower()
+    with pytest.raises(Failure, match="give one of them"):
+        run(folder, "--dry-run", "--csv", "--json")
 
 
 def test_other_prices_rate_all_of_it(folder: Path):

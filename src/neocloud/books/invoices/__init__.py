@@ -1,6 +1,13 @@
 """Invoices and credit notes: what a tenant owes, closed once, shown in several forms."""
 
 from neocloud.books.invoices.assess import Assessment, Office, assess, difference, issued_to
+from neocloud.books.invoices.balance import (
+    CreditBalances,
+    CreditNow,
+    OpenMonth,
+    TenantCredits,
+    tenant_credits,
+)
 from neocloud.books.invoices.close import (
     NotClosableError,
     close_month,
@@ -9,6 +16,7 @@ from neocloud.books.invoices.close import (
     presented,
 )
 from neocloud.books.invoices.credit_note import NoInvoiceError, credit_invoice, series_of
+from neocloud.books.invoices.csv_rows import invoice_csv
 from neocloud.books.invoices.html import invoice_html
 from neocloud.books.invoices.make import made_of, preview
 from neocloud.books.invoices.pdf import MissingReportlabError, invoice_pdf
@@ -30,6 +38,8 @@ __all__ = [
     "SCHEMA",
     "Assessment",
     "Carbon",
+    "CreditBalances",
+    "CreditNow",
     "CreditUse",
     "Invoice",
     "Kind",
@@ -39,14 +49,17 @@ __all__ = [
     "NoInvoiceError",
     "NotClosableError",
     "Office",
+    "OpenMonth",
     "Party",
     "Source",
+    "TenantCredits",
     "UnknownTenantError",
     "assess",
     "close_month",
     "closed_month",
     "credit_invoice",
     "difference",
+    "invoice_csv",
     "invoice_html",
     "invoice_id",
     "invoice_pdf",
@@ -56,4 +69,5 @@ __all__ = [
     "presented",
     "preview",
     "series_of",
+    "tenant_credits",
 ]

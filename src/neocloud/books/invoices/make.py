@@ -19,7 +19,7 @@ from neocloud.books.invoices.assess import (
 from neocloud.books.invoices.carbon import carbon_of
 from neocloud.books.invoices.credits import cuts_of, slices_of, use_credits
 from neocloud.books.invoices.lines import lines_of
-from neocloud.books.invoices.money import Exchange, exact, exchange_of, pico_of
+from neocloud.books.invoices.money import exact, exchange_of, pico_of
 from neocloud.books.invoices.records import (
     Basis,
     CreditUse,
@@ -82,7 +82,9 @@ def made_of(office: Office, tenant: str, assessed: Assessment, now_ns: int) -> I
             rated=assessed.lines,
             charges=assessed.charges,
             month=assessed.month,
-            credits=_credits(office, tenant, subtotal, assessed, exchange, now_ns),
+            credits=credits_of(
+                office, tenant, subtotal, assessed, credits_left(office, tenant, now_ns)
+            ),
             requests=assessed.requests,
             basis=msgspec.structs.replace(assessed.basis, charges=assessed.charges),
             notes=(),
@@ -219,11 +221,23 @@ def _count(requests: int) -> str:
     return f"{requests:,} request" + ("" if requests == 1 else "s")
 
 
-def _credits(
-    office: Office, tenant: str, subtotal: int, assessed: Assessment, exchange: Exchange,
-    now_ns: int,
+def credits_of(
+    office: Office, tenant: str, subtotal: int, assessed: Assessment, left: Sequence[int],
+    until_ns: int | None = None,
 ) -> tuple[CreditUse, ...]:  # fmt: skip
-    period = parse_period(assessed.month)
+    """What the tenant's credits pay of a month.
+
+    Args:
+        office: with the file that states them.
+        tenant: whose.
+        subtotal: what is to be paid, 1e-12.
+        assessed: the month.
+        left: of each credit of the file before it, 1e-12.
+        until_ns: up to when, within the month; None for all of it.
+    """
+    whole = parse_period(assessed.month)
+    period = whole if until_ns is None else Period(whole.start_ns, until_ns)
+    exchange = exchange_of(office.cloud, office.cloud.tenants[tenant].currency)
     stated = office.cloud.tenants[tenant].prepaid_credits
     if not stated:
         return ()
@@ -239,9 +253,21 @@ def _credits(
             sum((exchange.pico(line.pico, line.currency) for line in lines), Fraction(0))
         )
 
-    left = [credit_left(office.books, tenant, c, exchange.currency, now_ns) for c in stated]
     slices = slices_of(subtotal, accrued, period, cuts_of(stated, period))
     return use_credits(stated, left, slices, exchange)
+
+
+def credits_left(office: Office, tenant: str, now_ns: int) -> tuple[int, ...]:
+    """What is left of each credit of the file by the books, holds taken off, 1e-12.
+
+    Raises:
+        BooksError: they cannot be read.
+    """
+    buyer = office.cloud.tenants[tenant]
+    return tuple(
+        credit_left(office.books, tenant, credit, buyer.currency, now_ns)
+        for credit in buyer.prepaid_credits
+    )
 
 
 def credit_left(

@@ -5,6 +5,7 @@ from neocloud.books.rating.preview import (
     PreviewSum,
     RatePreview,
     make_preview,
+    preview_csv,
 )
 from neocloud.books.rating.pricing import amount_of
 from neocloud.books.rating.records import (
@@ -31,6 +32,7 @@ __all__ = [
     "UnpricedModelError",
     "amount_of",
     "make_preview",
+    "preview_csv",
     "rate",
     "rate_event",
     "total_pico",

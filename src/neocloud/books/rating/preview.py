@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -158,6 +160,24 @@ def make_preview(
             for key in sorted(asked.keys() | before.keys() | (now or {}).keys())
         ),
     )
+
+
+def preview_csv(preview: RatePreview) -> str:
+    """The rated lines as CSV under a head; adjustments are parted by semicolons."""
+    file = io.StringIO()
+    write = csv.writer(file, lineterminator="\n").writerow
+    write(PreviewLine.__struct_fields__)
+    for line in preview.lines:
+        write(map(_plain, msgspec.structs.astuple(line)))
+    return file.getvalue()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return "; ".join(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 _Key = tuple[str, Meter, str, str, bool, str]
