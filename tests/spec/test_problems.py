@@ -19,6 +19,13 @@ PRICES = "    price_per_mtok: {input: 0.10, output: 0.20}\n"
 
 Case = tuple[str, tuple[str, str], int, int, str]
 
+LOAN = """\
+finance:
+  base_rates: [{name: sofr, rates: [{date: 2026-01-01, rate: 0.04}]}]
+  debt: [{kind: bond, name: a, commitment: 1, margin: 0, base_rate: sof, start: 2026-01-01,
+    maturity: 2027-01-01}]
+"""
+
 CASES: list[Case] = [
     # code, (old, new), line, column, part of the message with its remedy
     ("E101", ("name: small\n", "name: 'small\n"), 20, 1, "unexpected end of stream"),
@@ -82,6 +89,7 @@ CASES: list[Case] = [
     ("E211", (METROS, "    metros: {new-york: 0.5, chicago: 0.4}\n"), 18, 13, "sum to 0.9"),
     ("E212", (METRO, "    metro: tokyo\n"), 4, 12, "no power price at tokyo. Add power: a list"),
     ("E213", (POOL, POOL.replace("h100-sxm", "l40s")), 6, 23, "Add capex_usd: price of one"),
+    ("E220", (RATE, RATE + LOAN), 22, 69, "Did you mean sofr?"),
     ("E214", (POOL, POOL + POOL), 7, 9, "two pools 'h100-sxm'. Give each its own name"),
 ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from neocloud.catalog import load_catalog
 from neocloud.spec import SpecError
-from neocloud.spec.money_checks import months_after
+from neocloud.spec.horizon import months_after
 from neocloud.spec.traces import TraceFileError, read_trace_file
 
 from .texts import RIGHT, problems, read

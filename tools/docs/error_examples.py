@@ -89,6 +89,7 @@ WRONG = {
     "E217": Wrong("demand:\n", _DEBT.replace("BEHIND", "collateral: [nodes]")),
     "E218": Wrong("    requests_per_s: 30\n", "    trace: requests.csv\n"),
     "E219": Wrong("demand:\n", "rental: {providers: [lamda]}\ndemand:\n"),
+    "E220": Wrong("demand:\n", _DEBT.replace("BEHIND", "base_rate: sofr")),
     "E215": Wrong(
         "models:\n",
         "models:\n"

@@ -12,7 +12,29 @@ from neocloud.spec import Cloud, SpecError, load_cloud
 
 
 def open_cloud(path: Path) -> tuple[Cloud, Catalog]:
-    """Load and check the file; its problems, all of them, are the failure's message."""
+    """Load and check the file of a cloud that serves models.
+
+    Its problems, all of them, are the failure's message. A company in figures, without models or
+    pools, is refused: see `open_figures`.
+    """
+    cloud, catalog = open_figures(path)
+    pools = [pool for site in cloud.sites.values() for pool in site.pools]
+    there = {"sites": cloud.sites, "pools": pools, "models": cloud.models, "demand": cloud.demand}
+    missing = [name for name, found in there.items() if not found]
+    if missing:
+        raise Failure(
+            f"{cloud.where('name')}: the cloud has no {', '.join(missing)}: it is a company in "
+            f"figures, for report and stress alone. Add {', '.join(missing)}."
+        )
+    return cloud, catalog
+
+
+def open_figures(path: Path) -> tuple[Cloud, Catalog]:
+    """Load and check the file of a cloud, or of a company in figures.
+
+    Its problems, all of them, are the failure's message. What a company in figures may lack: sites,
+    pools, models, demand.
+    """
     if str(path).startswith(("sqlite:", "postgresql:")):
         raise Failure("a cloud's file goes here; name a ledger with --ledger")
     catalog = load_catalog()

@@ -1,27 +1,31 @@
 """The cloud file: `cloud.yaml` to a checked, frozen `Cloud`, or to all its mistakes at once."""
 
 from neocloud.spec.accelerators import AcceleratorEntry, CloudCatalog
+from neocloud.spec.assets import Asset, Payment
 from neocloud.spec.contracts import (
     Contract,
+    Extension,
     Prepayment,
     PriceStep,
     Rental,
     TenantLimits,
     Termination,
 )
-from neocloud.spec.demand import Demand, FixedLengths, Network
-from neocloud.spec.fields import Described, described
-from neocloud.spec.finance import (
-    Asset,
-    Billing,
+from neocloud.spec.debt import (
+    CREDITS,
+    BaseRate,
+    Conversion,
     Covenants,
     Draw,
-    EquityPayment,
     Facility,
-    Finance,
-    Payment,
+    RatePoint,
 )
+from neocloud.spec.demand import Demand, FixedLengths, Network
+from neocloud.spec.fields import Described, described
+from neocloud.spec.finance import Billing, EquityPayment, Finance
+from neocloud.spec.horizon import horizon, month_between, months_after
 from neocloud.spec.load import load_cloud, parse_cloud
+from neocloud.spec.operations import Merchant, Opening, OperatingCost
 from neocloud.spec.planning import AGGREGATED, DISAGGREGATED, Planning
 from neocloud.spec.power import PowerContract, PowerStep
 from neocloud.spec.pricing import (
@@ -51,31 +55,38 @@ from neocloud.spec.traces import TraceFile
 __all__ = [
     "AGGREGATED",
     "CODES",
+    "CREDITS",
     "DISAGGREGATED",
     "AcceleratorEntry",
     "Asset",
+    "BaseRate",
     "Billing",
     "Cloud",
     "CloudCatalog",
     "Code",
     "Contract",
+    "Conversion",
     "Covenants",
     "Demand",
     "Described",
     "Draw",
     "EnergyMeter",
     "EquityPayment",
+    "Extension",
     "Facility",
     "Finance",
     "FixedLengths",
     "Gateway",
     "HourPrice",
     "LevelStep",
+    "Merchant",
     "Model",
     "ModelPrices",
     "Network",
     "Note",
     "Objective",
+    "Opening",
+    "OperatingCost",
     "Payment",
     "Planning",
     "Pool",
@@ -89,6 +100,7 @@ __all__ = [
     "PriceTier",
     "Pricing",
     "Problem",
+    "RatePoint",
     "Remote",
     "Rental",
     "ServiceLevel",
@@ -105,7 +117,10 @@ __all__ = [
     "Validation",
     "cloud_schema",
     "described",
+    "horizon",
     "load_cloud",
+    "month_between",
+    "months_after",
     "parse_cloud",
     "summarise",
 ]

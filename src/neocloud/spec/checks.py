@@ -10,11 +10,17 @@ from types import MappingProxyType
 from typing import Any
 
 from neocloud.catalog import PRECISIONS, CatalogError
+from neocloud.spec.assets import Asset
 from neocloud.spec.contracts import Contract, Prepayment
+from neocloud.spec.debt import Facility
 from neocloud.spec.demand import Demand
-from neocloud.spec.finance import Asset, Facility, Finance
-from neocloud.spec.money_checks import MONEY_CHECKS, named_once, secured
+from neocloud.spec.finance import Finance
+from neocloud.spec.finance_checks import FINANCE_CHECKS
+from neocloud.spec.finance_whole import needed_sections, whole
+from neocloud.spec.money_checks import MONEY_CHECKS
+from neocloud.spec.named import named_once
 from neocloud.spec.nodes import Node
+from neocloud.spec.operations import COST_BASES, Merchant, OperatingCost
 from neocloud.spec.places import at, given, item
 from neocloud.spec.power import PowerContract
 from neocloud.spec.pricing_checks import PRICING_CHECKS, cached_as_input, pools_named
@@ -28,6 +34,8 @@ from neocloud.spec.supply_checks import PRICES, SUPPLY_CHECKS
 
 Values = dict[str, Any]
 
+_Paid = Contract | Asset | Facility | Merchant | OperatingCost
+"""Records with a currency of their own."""
 _MOST_USD_PER_MWH = 5000
 _LEAST_USD_PER_MTOK = Decimal("0.0005")
 """Below it a price cannot be one of a million tokens: the cheapest offers ask 0.01."""
@@ -36,6 +44,7 @@ EXACTLY_ONE: MappingType[type[Any], tuple[str, ...]] = {
     PowerContract: PRICES,
     Prepayment: ("share", "amount"),
     EnergyMeter: ("csv", "prometheus"),
+    OperatingCost: COST_BASES,
 }
 """Keys of a record of which the file must give one and no more (E110)."""
 
@@ -116,6 +125,7 @@ def _traced(values: Values, node: Node, reader: Reader) -> None:
 
 
 def _cloud(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
+    needed_sections(Cloud, "the cloud", ("sites", "models", "demand"), node, reader)
     currency = values.setdefault("currency", default_of(Cloud, "currency"))
     if "tenants" not in values and at(node, "tenants") is node:
         values["tenants"] = MappingProxyType({"default": Tenant(key="default", name="default")})
@@ -130,7 +140,7 @@ def _cloud(values: Values, node: Node, path: str, reader: Reader) -> None:  # no
     _token_units(values, node, reader)
     contracts: tuple[Contract, ...] = values.get("contracts", ())
     named_once(contracts, at(node, "contracts"), "contracts", reader)
-    secured(values, node, reader)
+    whole(values, node, reader)
     pools_named(values, node, reader)
 
 
@@ -172,10 +182,12 @@ def _used(values: Values, node: Node) -> Iterator[tuple[str, str, Node]]:
     for t in tenants.values():
         yield t.currency, f"invoices of {t.key}", at(at(at(node, "tenants"), t.key), "currency")
     finance: Finance = values.get("finance") or Finance()
-    lists: list[tuple[Node, tuple[Contract | Asset | Facility, ...]]] = [
+    lists: list[tuple[Node, tuple[_Paid, ...]]] = [
         (at(node, "contracts"), values.get("contracts", ())),
         (at(at(node, "finance"), "assets"), finance.assets),
         (at(at(node, "finance"), "debt"), finance.debt),
+        (at(at(node, "finance"), "merchant"), finance.merchant),
+        (at(at(node, "finance"), "costs"), finance.costs),
     ]
     for where, records in lists:
         for number, record in enumerate(records):
@@ -233,6 +245,7 @@ def _token_units(values: Values, node: Node, reader: Reader) -> None:
 CHECKS: dict[type[Any], Check] = {
     **SUPPLY_CHECKS,
     **MONEY_CHECKS,
+    **FINANCE_CHECKS,
     **PRICING_CHECKS,
     TokenPrices: cached_as_input,
     Model: _model,

@@ -63,6 +63,20 @@ class Termination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """An option of the tenant to go on after the end."""
+
+    months: int = required(Whole(1, 600), "Months by which it goes on.", "months")
+    probability: float = required(
+        Number(0, 1, remedy=SHARE), "Chance that the tenant takes it. Counted as pipeline."
+    )
+    price: Decimal | None = optional(
+        Money(0, 1_000_000, remedy=_PER_HOUR), "Price from then on, in the contract's unit.",
+        "currency/unit", default=None, shown="the last one", origin="assumption: it stays",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """What a tenant has bound itself to. Contracts with a `probability` below 1 are pipeline."""
 
@@ -141,6 +155,31 @@ class Contract:
     probability: float = optional(
         Number(above=0, maximum=1, remedy=SHARE), "Chance that it is signed; 1 where it is.",
         default=1.0, origin="a contract is signed unless it says",
+    )  # fmt: skip
+    signed: date | None = optional(
+        Day(), "Day on which it was signed; of one that is pipeline, on which it is expected to "
+        "be.", default=None, shown="the earlier of the start and the first prepayment",
+        origin="assumption: the latest that it can be", later="stress",
+    )  # fmt: skip
+    requires: tuple[str, ...] = optional(
+        ListOf(Declared("asset", "finance.assets", "E217")), "Assets that must be in service "
+        "before anything is delivered.", default=(), shown="none",
+        origin="assumption: what stands there suffices", later="stress",
+    )  # fmt: skip
+    expected_delivery: float = optional(
+        Number(above=0, maximum=1, remedy=SHARE), "Share of its hours that can be delivered on "
+        "average and is paid, for `report` and `stress`; invoices go by what is metered.",
+        default=1.0, origin="a reservation is paid in full unless the service level is missed",
+        later="stress",
+    )  # fmt: skip
+    expected_use: float | None = optional(
+        Number(0, 1, remedy=SHARE), "Share of its hours that the tenant uses where less than all "
+        "is paid whether used or not.", default=None, shown="what `take_or_pay` says",
+        origin="the careful side", later="stress",
+    )  # fmt: skip
+    extensions: tuple[Extension, ...] = optional(
+        ListOf(Section(Extension), unique=False), "Options of the tenant to go on, one after the "
+        "other.", default=(), shown="none", origin="it ends unless agreed", later="stress",
     )  # fmt: skip
 
 

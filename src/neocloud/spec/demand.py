@@ -57,6 +57,11 @@ class Demand:
         default="azure-conv", shown="azure-conv; those of `trace` where there is one",
         origin="Azure LLM inference trace 2023, conversation: 1,155 tokens in, 211 out on average",
     )  # fmt: skip
+    growth_per_year: float = optional(
+        Number(-1, 100, remedy="A share is a part of 1: write 0.5 for 50 %."), "How it grows, for "
+        "`report` and `stress`; `plan` takes it as it is.", "1/year", default=0.0,
+        origin="assumption: it stays", later="stress",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,174 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
 
+from neocloud.spec.assets import AMOUNT, Asset
+from neocloud.spec.debt import BaseRate, Facility
 from neocloud.spec.fields import optional, required
-from neocloud.spec.kinds import Choice, Currency, Day, Money, Name, Number, Text, Whole
+from neocloud.spec.kinds import Day, Money, Name, Number, Text, Whole
+from neocloud.spec.operations import Merchant, Opening, OperatingCost
 from neocloud.spec.power import SHARE
-from neocloud.spec.references import Declared
 from neocloud.spec.structures import ListOf, Section
-
-_AMOUNT: Final = 10**13
-_RATE: Final = "A rate is a part of 1 a year: write 0.06 for 6 %."
-_SITE: Final = Declared("site", "sites", "E203")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """A part of a price and when it is due."""
-
-    months_before_service: int = required(
-        Whole(0, 120), "Months before the asset is in service; 0 on the day.", "months"
-    )
-    share: Decimal = required(Money(above=0, maximum=1, remedy=SHARE), "Share of the price.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asset:
-    """Something bought or built; of several the latest sets the day of service."""
-
-    key: str = required(Name(), "Name of the asset, unique in the file.", name="name")
-    kind: str = required(
-        Choice((
-            "accelerators", "networking", "storage", "cooling", "transformers", "generation",
-            "shell", "land", "other",
-        )), "What it is; costs are followed by kind.",
-    )  # fmt: skip
-    site: str | None = optional(
-        _SITE, "Where it stands.", default=None, shown="of no one site", origin="assumption"
-    )
-    price: Decimal = required(Money(0, _AMOUNT), "What it costs, installed.", "currency")
-    currency: str = optional(
-        Currency(), "Currency of the price.", default="", shown="the cloud's",
-        origin="the cloud's currency",
-    )  # fmt: skip
-    ordered: date | None = optional(
-        Day(), "Day of the order.", default=None, shown="as `in_service`",
-        origin="assumption: no lead time",
-    )  # fmt: skip
-    in_service: date = required(Day(), "Day of service: depreciation runs from then on.")
-    life_years: float | None = optional(
-        Number(1, 60), "Years of depreciation.", "years", default=None,
-        shown="`finance.life_years`", origin="see there",
-    )  # fmt: skip
-    residual_share: float | None = optional(
-        Number(0, 1, remedy=SHARE), "Share of the price that is left at the end.", default=None,
-        shown="`finance.residual_share`", origin="see there",
-    )  # fmt: skip
-    price_change_per_year: float = optional(
-        Number(-1, 10, remedy=SHARE), "How the price of the next one moves.", "1/year",
-        default=0.0, origin="assumption: it stays",
-    )  # fmt: skip
-    payments: tuple[Payment, ...] = optional(
-        ListOf(Section(Payment), unique=False), "When it is paid; the shares sum to 1.",
-        default=(), shown="whole, in service", origin="assumption",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """Money taken from a facility on a day."""
-
-    day: date = required(Day(), "Day on which it is taken.", name="date")
-    amount: Decimal = required(
-        Money(above=0, maximum=_AMOUNT), "Sum in the facility's currency.", "currency"
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Covenants:
-    """What a facility demands; a level that is left out is not tested."""
-
-    min_dscr: float | None = optional(
-        Number(0, 10), "Least debt service cover, trailing twelve months.", default=None,
-        origin="levels seen: 1.30 where contracted, 1.45 where not (lenders' statements)",
-    )  # fmt: skip
-    min_llcr: float | None = optional(
-        Number(0, 10), "Least loan life cover.", default=None,
-        origin="level seen: 1.40 (lenders' statements)",
-    )  # fmt: skip
-    max_ltv: float | None = optional(
-        Number(above=0, maximum=2, remedy=SHARE), "Most debt over the collateral's value.",
-        default=None, origin="levels seen: 0.50 to 0.80 (lenders' statements)",
-    )  # fmt: skip
-    lock_up_dscr: float | None = optional(
-        Number(0, 10), "Cover below which nothing is paid out.", default=None,
-        origin="levels seen: 1.10 to 1.25 (lenders' statements)",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facility:
-    """Debt: what may be drawn until when, what it costs, and how it is paid back."""
-
-    key: str = required(Name(), "Name of the facility, unique in the file.", name="name")
-    kind: str = required(
-        Choice(("term_loan", "delayed_draw", "bond", "convertible", "lease", "revolver")),
-        "What it is; all but `delayed_draw` and `revolver` are drawn whole at the start.",
-    )  # fmt: skip
-    commitment: Decimal = required(
-        Money(above=0, maximum=_AMOUNT), "The most that may be drawn.", "currency"
-    )
-    currency: str = optional(
-        Currency(), "Currency of the facility.", default="", shown="the cloud's",
-        origin="the cloud's currency",
-    )  # fmt: skip
-    start: date = required(Day(), "Day of signing: nothing is drawn before it.")
-    available_until: date | None = optional(
-        Day(), "Last day on which it may be drawn.", default=None, shown="as `start`",
-        origin="assumption: drawn at signing",
-    )  # fmt: skip
-    maturity: date = required(Day(), "Day by which all is paid back.")
-    draws: tuple[Draw, ...] = optional(
-        ListOf(Section(Draw), unique=False), "What is drawn when.", default=(),
-        shown="all at the start; as needed for `delayed_draw` and `revolver`",
-        origin="assumption",
-    )  # fmt: skip
-    base_rate: float = optional(
-        Number(0, 1, remedy=_RATE), "Floating rate below the margin; 0 where the margin is all.",
-        "1/year", default=0.0, origin="a fixed rate unless given",
-    )  # fmt: skip
-    floor: float = optional(
-        Number(0, 1, remedy=_RATE), "Least base rate.", "1/year", default=0.0,
-        origin="assumption: none",
-    )  # fmt: skip
-    margin: float = required(Number(0, 1, remedy=_RATE), "Rate on top of the base rate.", "1/year")
-    step_up: float = optional(
-        Number(0, 1, remedy=_RATE), "Added to the margin until the collateral is in service.",
-        "1/year", default=0.0, origin="assumption: none",
-    )  # fmt: skip
-    commitment_fee: float = optional(
-        Number(0, 1, remedy=_RATE), "Yearly fee on what is not drawn.", "1/year", default=0.0,
-        origin="assumption: none",
-    )  # fmt: skip
-    amortisation: str = optional(
-        Choice(("annuity", "straight", "sculpted", "bullet")), "How it is paid back.",
-        default="annuity", origin="assumption: equal payments",
-    )  # fmt: skip
-    advance_rate: float | None = optional(
-        Number(above=0, maximum=1, remedy=SHARE), "Most that is lent on the collateral's price; "
-        "needs `collateral`.", default=None, shown="no limit", origin="assumption",
-    )  # fmt: skip
-    sweep_share: float = optional(
-        Number(0, 1, remedy=SHARE), "Share of the cash that is left which pays back early.",
-        default=0.0, origin="assumption: none",
-    )  # fmt: skip
-    dsra_months: int = optional(
-        Whole(0, 24), "Months of debt service that are kept in reserve.", "months", default=0,
-        origin="assumption: none; lenders ask 6 to 12",
-    )  # fmt: skip
-    contracts: tuple[str, ...] = optional(
-        ListOf(Declared("contract", "contracts", "E216")), "Contracts that stand behind it.",
-        default=(), shown="none", origin="assumption: the whole company stands behind it",
-    )  # fmt: skip
-    collateral: tuple[str, ...] = optional(
-        ListOf(Declared("asset", "finance.assets", "E217")), "Assets that secure it.", default=(),
-        shown="none", origin="assumption: unsecured",
-    )  # fmt: skip
-    covenants: Covenants | None = optional(
-        Section(Covenants), "What it demands.", default=None, shown="nothing", origin="assumption"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +22,7 @@ class EquityPayment:
 
     day: date = required(Day(), "Day on which it is paid in.", name="date")
     amount: Decimal = required(
-        Money(above=0, maximum=_AMOUNT), "Sum in the cloud's currency.", "currency"
+        Money(above=0, maximum=AMOUNT), "Sum in the cloud's currency.", "currency"
     )
 
 
@@ -226,16 +66,37 @@ class Finance:
         Number(0, 5, remedy=SHARE), "Sales, administration and software, as a share of the other "
         "operating cost.", default=0.0, origin="assumption: none unless given",
     )  # fmt: skip
+    start: date | None = optional(
+        Day(), "First day of the months that are reckoned; the month's first counts.",
+        default=None, shown="month of the first contract, asset, facility or payment",
+        origin="nothing happens before", later="stress",
+    )  # fmt: skip
+    months: int | None = optional(
+        Whole(1, 600, remedy="Write months: 120 for ten years."), "How many months are reckoned.",
+        "months", default=None,
+        shown="to the end of the last contract and facility, 240 at most; 60 without either",
+        origin="the life of the contracts and of the debt", later="stress",
+    )  # fmt: skip
+    opening: Opening | None = optional(
+        Section(Opening), "What is owned and owed on the first day, beside what the assets, "
+        "facilities, prepayments and `opening_cash` say.", default=None, shown="nothing more",
+        origin="a new company", later="stress",
+    )  # fmt: skip
     tax_rate: float = optional(
         Number(0, 1, remedy=SHARE), "Tax on profit.", default=0.0,
         origin="assumption: none unless given", later="stress",
     )  # fmt: skip
+    tax_loss_share: float = optional(
+        Number(0, 1, remedy=SHARE), "Most of a profit that earlier losses may be set against.",
+        default=1.0, origin="assumption: all of it; 0.8 by federal law in the United States",
+        later="stress",
+    )  # fmt: skip
     opening_cash: Decimal = optional(
-        Money(0, _AMOUNT), "Cash on the first day.", "currency", default=Decimal(0),
+        Money(0, AMOUNT), "Cash on the first day.", "currency", default=Decimal(0),
         origin="assumption", later="stress",
     )  # fmt: skip
     minimum_cash: Decimal = optional(
-        Money(0, _AMOUNT), "Cash below which the runway ends.", "currency", default=Decimal(0),
+        Money(0, AMOUNT), "Cash below which the runway ends.", "currency", default=Decimal(0),
         origin="assumption", later="stress",
     )  # fmt: skip
     receivable_days: int = optional(
@@ -245,6 +106,38 @@ class Finance:
     payable_days: int = optional(
         Whole(0, 365), "Days until suppliers are paid.", "days", default=30, origin="assumption",
         later="stress",
+    )  # fmt: skip
+    dividend_share: float = optional(
+        Number(0, 1, remedy=SHARE), "Share of the cash above `minimum_cash` that is paid to "
+        "owners, where no facility locks it up.", default=0.0,
+        origin="assumption: it stays in the company", later="stress",
+    )  # fmt: skip
+    dividends_from: date | None = optional(
+        Day(), "First day on which owners may be paid.", default=None, shown="from the first day",
+        origin="assumption", later="stress",
+    )  # fmt: skip
+    power_load: float = optional(
+        Number(0, 1, remedy=SHARE), "Power of accelerators that stand without a pool or a plan, as "
+        "a share of what their nodes may draw.", default=0.8,
+        origin="assumption: between a node at rest and one at its limit", later="stress",
+    )  # fmt: skip
+    token_price_change_per_year: float = optional(
+        Number(-1, 10, remedy=SHARE), "How prices of tokens move, beside the changes that they "
+        "say themselves.", "1/year", default=0.0, origin="assumption: they stay",
+        later="stress",
+    )  # fmt: skip
+    merchant: tuple[Merchant, ...] = optional(
+        ListOf(Section(Merchant), unique=False), "What accelerators earn that no contract holds "
+        "and no model needs.", default=(), shown="nothing", origin="the careful side",
+        later="stress",
+    )  # fmt: skip
+    costs: tuple[OperatingCost, ...] = optional(
+        ListOf(Section(OperatingCost), unique=False), "Running costs beside those of sites and "
+        "pools.", default=(), shown="none", origin="assumption", later="stress",
+    )  # fmt: skip
+    base_rates: tuple[BaseRate, ...] = optional(
+        ListOf(Section(BaseRate), unique=False), "Curves of floating rates.", default=(),
+        shown="none", origin="facilities may give a number", later="stress",
     )  # fmt: skip
     assets: tuple[Asset, ...] = optional(
         ListOf(Section(Asset), unique=False), "What is bought and built.", default=(),

@@ -1,13 +1,12 @@
-"""What contracts, assets and debt must fulfil."""
+"""What contracts and prepaid credit must fulfil."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
 from neocloud.spec.contracts import Contract, Prepayment, Rental
-from neocloud.spec.finance import Asset, Facility, Finance
+from neocloud.spec.horizon import months_after
 from neocloud.spec.nodes import Node
 from neocloud.spec.places import at, given, item
 from neocloud.spec.reader import Reader
@@ -22,18 +21,6 @@ _NEEDED: Final = {
     "provisioned": ("model", "tokens_per_s"),
     "last_resort": ("accelerators",),
 }
-_SHARES_OFF: Final = 1e-6
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day of the month some months later, or that month's last day."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError(day)
 
 
 def _contract(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
@@ -122,98 +109,9 @@ def _prepayment(values: Values, node: Node, path: str, reader: Reader) -> None: 
         reader.problem(node, "E110", message, "Give one of the two.")
 
 
-def _asset(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    if not given(node, "currency"):
-        values["currency"] = reader.currency
-    ordered, served = values.get("ordered"), values.get("in_service")
-    if ordered and served and ordered > served:
-        message = f"the asset is in service on {served}, before its order on {ordered}"
-        reader.problem(at(node, "in_service"), "E112", message, "Change one of the two days.")
-    payments = values.get("payments", ())
-    total = sum(payment.share for payment in payments)
-    if payments and abs(float(total) - 1) > _SHARES_OFF:
-        message = f"the shares of the payments sum to {total}"
-        reader.problem(at(node, "payments"), "E112", message, "They must sum to 1.")
-
-
 def _rental(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
     if not given(node, "currency"):
         values["currency"] = reader.currency
-
-
-def _facility(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    if not given(node, "currency"):
-        values["currency"] = reader.currency
-    start, until, maturity = (values.get(name) for name in ("start", "available_until", "maturity"))
-    if start and until and until < start:
-        message = f"it may be drawn until {until}, before its start on {start}"
-        reader.problem(at(node, "available_until"), "E112", message, "Change one of the two days.")
-    last = max((day for day in (start, until) if day), default=None)
-    if last and maturity and maturity <= last:
-        message = f"the maturity {maturity} is not after {last}"
-        reader.problem(at(node, "maturity"), "E112", message, "Give a later day.")
-    if given(node, "advance_rate") and not given(node, "collateral"):
-        message = "advance_rate is a share of collateral that is not named"
-        reader.problem(at(node, "advance_rate"), "E106", message, "Add collateral: assets.")
-    if start:
-        _draws(values, node, start, until or start, reader)
-
-
-def _draws(values: Values, node: Node, start: date, until: date, reader: Reader) -> None:
-    draws, place = values.get("draws", ()), at(node, "draws")
-    for number, draw in enumerate(draws):
-        if not start <= draw.day <= until:
-            message = f"it is drawn on {draw.day}, but available from {start} to {until}"
-            remedy = "Change the day, or available_until."
-            reader.problem(item(place, number), "E112", message, remedy)
-    total, commitment = sum(draw.amount for draw in draws), values.get("commitment")
-    if commitment is not None and total > commitment:
-        message = f"draws of {total:,} are above the commitment of {commitment:,}"
-        reader.problem(place, "E112", message, "Change one of the two.")
-
-
-def _finance(values: Values, node: Node, path: str, reader: Reader) -> None:  # noqa: ARG001
-    named_once(values.get("assets", ()), at(node, "assets"), "assets", reader)
-    named_once(values.get("debt", ()), at(node, "debt"), "facilities", reader)
-
-
-def named_once(
-    records: Sequence[Contract | Asset | Facility | PrepaidCredit],
-    node: Node,
-    what: str,
-    reader: Reader,
-) -> None:
-    """Tell of every name that stands twice in a list."""
-    keys = [record.key for record in records]
-    for number, key in enumerate(keys):
-        if key in keys[:number]:
-            message = f"there are two {what} {key!r}"
-            reader.problem(item(node, number), "E214", message, "Give each its own name.")
-
-
-def secured(cloud: Values, node: Node, reader: Reader) -> None:
-    """Debt stays within what its collateral cost, at the advance rate where there is one."""
-    finance: Finance | None = cloud.get("finance")
-    if finance is None:
-        return
-    rates = {reader.currency: 1, **cloud.get("exchange_rates", {})}
-    assets = {asset.key: asset for asset in finance.assets}
-    for number, facility in enumerate(finance.debt):
-        behind = [assets[key] for key in facility.collateral if key in assets]
-        known = {facility.currency, *(asset.currency for asset in behind)} <= set(rates)
-        if not behind or not known:
-            continue
-        value = sum(float(asset.price) * float(rates[asset.currency]) for asset in behind)
-        lent = float(facility.commitment) * float(rates[facility.currency])
-        most = value * (facility.advance_rate if facility.advance_rate is not None else 1.0)
-        if lent > most * (1 + 1e-9):
-            what = "its collateral's price" if facility.advance_rate is None else (
-                f"advance_rate {facility.advance_rate:g} of its collateral's price"
-            )  # fmt: skip
-            message = f"a commitment of {lent:,.0f} {reader.currency} is above {what}, {most:,.0f}"
-            place = item(at(at(node, "finance"), "debt"), number)
-            remedy = "Lower the commitment, or name more collateral."
-            reader.problem(at(place, "commitment"), "E112", message, remedy)
 
 
 MONEY_CHECKS: Final[dict[type[Any], Check]] = {
@@ -221,9 +119,6 @@ MONEY_CHECKS: Final[dict[type[Any], Check]] = {
     Prepayment: _prepayment,
     PrepaidCredit: _credit,
     ServiceLevel: _service_level,
-    Asset: _asset,
-    Facility: _facility,
-    Finance: _finance,
     Rental: _rental,
 }
 """One function a record whose fields depend on each other."""

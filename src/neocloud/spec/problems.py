@@ -120,6 +120,9 @@ CODES: Mapping[str, Code] = {
         "A provider that the catalog has no price of",
         "Use a name of the catalog's list of rental prices.",
     ),
+    "E220": Code(
+        "A base rate that the file does not declare", f"Look under `finance.base_rates`. {_NAMED}"
+    ),
 }
 """All codes. E1xx: the file on its own; E2xx: what it refers to. `docs/reference/errors.md` shows
 each with an example."""

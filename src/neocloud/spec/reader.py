@@ -186,9 +186,20 @@ class Reader:
     def _missing(self, node: Mapping, name: str, fields: dict[str, Described]) -> None:
         for field in fields.values():
             if field.required and node.get(field.name) is None:
-                message = f"{name} has no {field.name}"
-                remedy = f"Add {field.name}: {field.kind.label}. {field.meaning}"
-                self.problem(node, "E106", message, remedy)
+                self.lacks(node, name, field)
+
+    def lacks(self, node: Node, name: str, field: Described) -> None:
+        """A record without a field that it needs (E106)."""
+        message = f"{name} has no {field.name}"
+        remedy = f"Add {field.name}: {field.kind.label}. {field.meaning}"
+        self.problem(node, "E106", message, remedy)
+
+    @cached_property
+    def figures_alone(self) -> bool:
+        """True of a file with `finance` and `contracts`: it may do without models and pools."""
+        return isinstance(self._root, Mapping) and all(
+            self._root.get(name) is not None for name in ("finance", "contracts")
+        )
 
     def _unknown_key(self, key: Scalar, name: str, fields: dict[str, Described]) -> None:
         message = f"{name} has no field {key.text!r}"

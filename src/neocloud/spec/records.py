@@ -11,6 +11,7 @@ from types import MappingProxyType
 from neocloud.catalog import Architecture, Catalog
 from neocloud.spec.accelerators import AcceleratorEntry, CloudCatalog
 from neocloud.spec.contracts import Contract, Rental, TenantLimits
+from neocloud.spec.debt import CREDITS
 from neocloud.spec.demand import Demand, Network
 from neocloud.spec.fields import optional, required
 from neocloud.spec.finance import Billing, Finance
@@ -40,6 +41,8 @@ from neocloud.spec.traces import TraceFile
 _MODEL = Declared("model", "models", "E201")
 _TENANT = Declared("tenant", "tenants", "E202")
 _SITE = Declared("site", "sites", "E203")
+_ALONE = "none where the file has `finance` and `contracts`; else it must be given"
+_ALONE_ORIGIN = "a company in figures: for `report` and `stress` alone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,10 @@ class Model:
         Whole(1, 10_000_000), "Limit of an answer where the client sets none.", "tokens",
         default=4096, origin="assumption: bounds what one request may cost",
     )  # fmt: skip
+    lab: str = optional(
+        Text(100), "Who made it.", default="", shown="what stands before the slash of `config`",
+        origin="names of models begin with their maker's", later="stress",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +136,18 @@ class Tenant:
         origin="no limit unless asked for",
     )  # fmt: skip
     credit: str = optional(
-        Choice(("AAA", "AA", "A", "BBB", "BB", "B", "CCC", "unrated")), "Its credit rating.",
+        Choice(CREDITS), "Its credit rating.",
         default="unrated", origin="nothing is known unless given", later="stress",
+    )  # fmt: skip
+    kind: str = optional(
+        Choice(("lab", "hyperscaler", "enterprise", "startup", "reseller", "public", "other")),
+        "What it is: `lab` makes models of its own.", default="other",
+        origin="nothing is known unless given", later="stress",
+    )  # fmt: skip
+    lab: str = optional(
+        Text(100), "Who makes the models that its accelerators train and serve.", default="",
+        shown="the maker of the contract's `model`; its own name where it is a `lab`",
+        origin="assumption", later="stress",
     )  # fmt: skip
     currency: str = optional(
         Currency(), "Currency of its invoices.", default="", shown="the cloud's",
@@ -178,11 +195,18 @@ class Cloud:
         make=lambda: MappingProxyType({}), shown="none",
         origin="needed only where other currencies stand in the file",
     )  # fmt: skip
-    sites: Mapping[str, Site] = required(Table(Site), "Sites by name.")
-    models: Mapping[str, Model] = required(Table(Model), "Models by name.")
-    demand: tuple[Demand, ...] = required(
-        ListOf(Section(Demand), unique=False), "What is asked for."
-    )
+    sites: Mapping[str, Site] = optional(
+        Table(Site), "Sites by name.", make=lambda: MappingProxyType({}), shown=_ALONE,
+        origin=_ALONE_ORIGIN,
+    )  # fmt: skip
+    models: Mapping[str, Model] = optional(
+        Table(Model), "Models by name.", make=lambda: MappingProxyType({}), shown=_ALONE,
+        origin=_ALONE_ORIGIN,
+    )  # fmt: skip
+    demand: tuple[Demand, ...] = optional(
+        ListOf(Section(Demand), unique=False), "What is asked for.", default=(), shown=_ALONE,
+        origin=_ALONE_ORIGIN,
+    )  # fmt: skip
     tenants: Mapping[str, Tenant] = optional(
         Table(Tenant), "Tenants by id.", default=None, shown="one tenant, `default`",
         origin="a cloud for oneself",

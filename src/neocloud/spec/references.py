@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -156,6 +157,28 @@ class TraceName(ScalarKind):
 
 
 @dataclass(frozen=True, slots=True)
+class RateOrCurve(ScalarKind):
+    """A rate, or the name of a curve of `finance.base_rates`."""
+
+    @property
+    def label(self) -> str:
+        """Both."""
+        return "rate from 0 to 1, or name of a curve of `finance.base_rates`"
+
+    def read_text(self, node: Scalar, name: str, reader: Reader) -> object:
+        """The rate as float, or the curve's name as text."""
+        if re.fullmatch(r"[-+.0-9].*", node.text):
+            remedy = "A rate is a part of 1 a year: write 0.06 for 6 %."
+            return Number(0, 1, remedy=remedy).read_text(node, name, reader)
+        return Declared("base rate", "finance.base_rates", "E220").read_text(node, name, reader)
+
+    def schema(self) -> dict[str, Any]:
+        """A number, or a string."""
+        rate = {"type": "number", "minimum": 0, "maximum": 1}
+        return {"anyOf": [rate, {"type": "string"}]}
+
+
+@dataclass(frozen=True, slots=True)
 class Precision(ScalarKind):
     """A number format of weights that can be planned with."""
 
@@ -260,6 +283,7 @@ __all__ = [
     "MarketMetro",
     "Name",
     "Precision",
+    "RateOrCurve",
     "Shares",
     "TraceName",
     "TracePath",

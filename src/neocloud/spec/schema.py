@@ -44,6 +44,11 @@ def _define(record: type[Any], definitions: dict[str, Any]) -> None:
     }
     if required:
         found["required"] = required
+    if record is Cloud:  # without models and sites it is a company in figures
+        found["anyOf"] = [
+            {"required": ["sites", "models", "demand"]},
+            {"required": ["finance", "contracts"]},
+        ]
     if record in EXACTLY_ONE:
         found["oneOf"] = [{"required": [name]} for name in EXACTLY_ONE[record]]
     definitions[record.__name__] = found

@@ -170,4 +170,8 @@ class Site:
         Section(EnergyMeter), "What measures its energy, facility included.", default=None,
         shown="none: energy is modelled, and marked so", origin="nothing is read unless asked for",
     )  # fmt: skip
-    pools: tuple[Pool, ...] = required(ListOf(Section(Pool), unique=False), "Nodes at the site.")
+    pools: tuple[Pool, ...] = optional(
+        ListOf(Section(Pool), unique=False), "Nodes at the site.", default=(),
+        shown="none where the file has `finance` and `contracts`; else it must be given",
+        origin="assets may say what stands there, for `report` and `stress`",
+    )  # fmt: skip

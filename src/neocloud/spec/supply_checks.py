@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from neocloud.catalog import MetroPower
 from neocloud.spec.accelerators import AcceleratorEntry, shipped
+from neocloud.spec.finance_whole import needed_sections
 from neocloud.spec.nodes import Mapping, Node
 from neocloud.spec.places import at, given, item
 from neocloud.spec.power import (
@@ -146,6 +147,7 @@ def _energy_meter(values: Values, node: Node, path: str, reader: Reader) -> None
 
 
 def _site(values: Values, node: Node, path: str, reader: Reader) -> None:
+    needed_sections(Site, f"sites.{values['key']}", ("pools",), node, reader)
     pools: tuple[Pool, ...] = values.get("pools", ())
     keys = [pool.key for pool in pools]
     for number, key in enumerate(keys):

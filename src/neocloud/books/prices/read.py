@@ -27,7 +27,7 @@ from neocloud.spec import (
     TieredPrices,
     TokenPricesApart,
 )
-from neocloud.spec.money_checks import months_after
+from neocloud.spec.horizon import months_after
 from neocloud.units import PICO, SECOND_NS, price_per_token
 
 _TOKENS = 1_000_000
