@@ -24,9 +24,10 @@ $(VENV)/.dev: $(BIN)/python $(LOCK) pyproject.toml
 	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check -c $(LOCK) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-demo: $(VENV)/.demo ## plan, run, meter, bill and report the two-site example with emulated engines; plan ten metros
-	$(BIN)/python examples/two-sites/demo.py --out out/demo
+demo: $(VENV)/.demo ## plan ten metros; then plan, run, meter, bill and report the two-site example with emulated engines
+	@mkdir -p out/demo
 	$(BIN)/neocloud plan examples/ten-metros/cloud.yaml --quick --out out/demo/ten-metros.json
+	$(BIN)/python examples/two-sites/demo.py --out out/demo
 
 test: $(VENV)/.dev ## set up and run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)

@@ -99,7 +99,7 @@ def _demo(folder: Path, seconds: float, fraction: float, seed: int) -> int:
     _title("Metered")
     shown(folder, "usage", CLOUD, saved="usage.txt")
     same = _compared(folder, counts)
-    _title("Billed")
+    _title("Billed: what the invoice of one tenant would say")
     shown(folder, "invoice", CLOUD, "--tenant", INVOICED, "--html", INVOICE, saved="invoice.txt")
     _title("Cost and margin by tier, planned against metered")
     shown(
@@ -109,6 +109,9 @@ def _demo(folder: Path, seconds: float, fraction: float, seed: int) -> int:
     _title("Files")
     for path in sorted(folder.iterdir()):
         print(f"{path.stat().st_size:>12,} {path}")
+    print("\nTo open in a browser; neither needs another file or the network:")
+    print(f"  specimen invoice  {(folder / INVOICE).resolve()}")
+    print(f"  tier report       {(folder / PAGE).resolve()}")
     if counts.failed:
         raise StepFailedError("requests", "\n".join(counts.reasons))
     if not same:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,20 @@ from hypothesis import strategies as st
 
 from neocloud.books import make_report
 from neocloud.books.board import page_of, write_page
-from neocloud.books.board.charts import COLOURS, Bar, bars, stacks, stepped, ticks
+from neocloud.books.board.charts import (
+    COLOURS,
+    WIDTH,
+    Bar,
+    Column,
+    bars,
+    paired,
+    stacks,
+    stepped,
+    ticks,
+)
+from neocloud.books.board.pictures import trend_picture
+from neocloud.books.side_by_side.figures import figure, tier_quantity, time_span
+from neocloud.units import parse_period
 
 from .metering import CATALOG, Metering, small_cloud, small_plan
 
@@ -77,7 +91,9 @@ def test_the_page_tells_what_a_board_asks():
     for part in (
         "EMULATED", "Energy is modelled", "From power to tokens", "difference 0", "goodput",
         "depreciation", "idle", "Planned, simulated and metered", "efficiency",
-        f"{t.tiers[-1].revenue:,.5f} USD", f"{t.utilisation.used:.1%}", "ashburn / llama / acme",
+        "revenue at list prices", "CO2 for a million tokens", "providers of the catalog",
+        "Nothing simulated was given", f"{t.tiers[-1].revenue:,.5f} USD",
+        f"{t.utilisation.used:.1%}", "ashburn / llama / acme",
     ):  # fmt: skip
         assert part in " ".join(found.text.split()), part
 
@@ -148,3 +164,89 @@ def test_ticks_are_few_and_within(low, width):
 
 def test_every_colour_that_is_drawn_is_there():
     assert all(re.fullmatch(r"#[0-9a-f]{6}", colour) for colour in COLOURS.values())
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(-1e6, 1e6)),
+        min_size=1, max_size=40,
+    )
+)  # fmt: skip
+def test_columns_along_time_are_as_high_as_their_parts(values):
+    columns = [
+        Column(label=f"2026-10-{n:02}", parts=(("power", a), ("token", b)), beside=("earned", c))
+        for n, (a, b, c) in enumerate(values)
+    ]
+    drawn = rectangles(paired(columns, "t", "USD"))
+    sizes = [abs(size) for value in values for size in value]
+    whole = max(max(a + b, c, 0.0) for a, b, c in values) - min(0.0, *(c for *_, c in values))
+    heights = [230.0 * size / (whole or 1.0) for size in sizes]
+    assert sum(r["height"] for r in drawn) == pytest.approx(sum(heights), abs=0.01 * len(sizes))
+    assert all(0.0 <= r["x"] <= r["x"] + r["width"] <= WIDTH for r in drawn)
+
+
+def test_labels_along_time_do_not_run_into_each_other():
+    columns = [
+        Column(label=f"2026-10-{n:02}", parts=(("power", 1.0),), beside=("earned", 1.0))
+        for n in range(1, 32)
+    ]
+    svg = paired(columns, "t", "USD")
+    places = [float(x) for x in re.findall(r'x="([\d.]+)" y="[\d.]+">2026-10', svg)]
+    assert len(places) > 5
+    assert all(b - a > 10 * 6.0 for a, b in pairwise(places))
+
+
+def test_the_course_of_a_month_is_drawn_day_by_day():
+    of = Metering(1.0, seconds=20.0).metered()
+    month = msgspec.structs.replace(of, period=parse_period("2026-10"))
+    found = make_report(small_cloud(), CATALOG, small_plan(), month, None).tiers
+    assert "by day (UTC)" in trend_picture(found)
+    # 31 days of costs, and revenue of one of them.
+    drawn = trend_picture(found).partition("</svg>")[0]
+    assert len([r for r in rectangles(drawn) if r["height"] > 0]) >= 32
+    assert trend_picture(report().tiers) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"), (8.036e-05, "0.000080"), (3e-9, "<0.000001"), (-3e-9, ">-0.000001"),
+        (0.5, "0.500"), (1234567.8, "1,234,568"), (12.345, "12.3"), (-0.0451, "-0.0451"),
+    ],
+)  # fmt: skip
+def test_numbers_have_some_digits_and_no_powers_of_ten(value, text):
+    assert figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (8.036e-05, "MWh", "80.36 Wh"), (0.5, "MWh", "500.0 kWh"), (2500.0, "MWh", "2.500 GWh"),
+        (0.1382, "accelerator-hours", "8.292 accelerator-minutes"),
+        (5760.0, "accelerator-hours", "5,760 accelerator-hours"),
+        (0.645329, "Mtok", "645,329 tokens"), (0.0, "Mtok", "0 tokens"),
+        (71.39, "Mtok", "71.39 Mtok"),
+    ],
+)  # fmt: skip
+def test_what_a_tier_made_is_told_in_the_unit_that_suits(value, unit, text):
+    assert tier_quantity(value, unit) == text
+
+
+@given(st.floats(-1e9, 1e9).filter(lambda v: abs(v) >= 5e-7), st.integers(2, 5))
+def test_a_figure_is_as_near_as_its_digits(value, digits):
+    shown = float(figure(value, digits).replace(",", ""))
+    assert abs(shown - value) <= max(abs(value) * 10.0 ** (1 - digits), 5.1e-7)
+    assert "e" not in figure(value, digits)
+
+
+@pytest.mark.parametrize(
+    ("period", "text"),
+    [
+        ("2026-10-01T00:00:00Z/2026-11-01T00:00:00Z", "2026-10-01 to 2026-11-01 (UTC)"),
+        ("2026-10-05T13:00:00Z/2026-10-05T13:00:20Z", "2026-10-05, 13:00:00 to 13:00:20 (UTC)"),
+        ("2026-10-05T13:00:00Z/2026-10-06T13:00:00Z",
+         "2026-10-05 13:00:00 to 2026-10-06 13:00:00 (UTC)"),
+    ],
+)  # fmt: skip
+def test_periods_are_told_as_days_where_they_are(period, text):
+    assert time_span(period) == text

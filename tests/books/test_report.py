@@ -109,7 +109,8 @@ def test_the_text_says_what_it_rests_on():
     text = report_text(made)
     for part in (
         "EMULATED", "Energy is modelled", "planned    expected     metered", "ttft, ms, p90",
-        "metered, at the planned load", "By tier, USD", "difference 0 USD", "efficiency: steps took",
+        "metered, at the planned load", "By tier, USD", "difference 0 USD",
+        "efficiency: steps took",
         f"{made.requests} requests in 120 s: {made.requests} completed",
     ):  # fmt: skip
         assert part in text
@@ -148,7 +149,7 @@ def test_a_period_in_which_accelerators_trained_and_nobody_asked_has_its_tiers()
     text = report_text(found)
     assert "nothing was asked" in text
     assert "No request of the plan's models came" in text
-    assert "No request of the plan's models came" in " ".join(page_of(found).split())
+    assert "models came, so nothing can be set beside the plan" in page_of(found)
 
 
 def test_nothing_metered_and_places_unknown_are_told():

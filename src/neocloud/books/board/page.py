@@ -24,10 +24,12 @@ from neocloud.books.side_by_side.figures import (
     POWER,
     TIME,
     figure,
+    fixed,
     quantity,
     scale_for,
     tier_quantity,
     time_span,
+    unit_price,
 )
 from neocloud.books.side_by_side.records import Bridge, Comparison, Report
 from neocloud.books.side_by_side.text import columns_of, missing_note, simulated_note, statuses_of
@@ -190,7 +192,7 @@ def _notes(t: TierReport) -> str:
 
 def _use(t: TierReport) -> str:
     money = _money(t)
-    energy, mwh = scale_for([p.drawn_mwh for p in t.power], ENERGY)
+    energy, mwh = scale_for([v for p in t.power for v in (p.drawn_mwh, p.obliged_mwh)], ENERGY)
     unit, kw = scale_for([p.peak_kw for p in t.power], POWER)
     power = [
         (
@@ -231,12 +233,12 @@ def _who(t: TierReport) -> str:
                 m.model,
                 figure(m.tokens / 1e6),
                 *(
-                    _number(v, 4)
+                    unit_price(v)
                     for v in (m.cost, m.cost_with_idle, m.sold, m.market_low, m.market_median,
                               m.market_high)
                 ),
-                _number(m.carbon_g_location, 1),
-                _number(m.carbon_g_market, 1),
+                "-" if m.carbon_g_location is None else figure(m.carbon_g_location),
+                "-" if m.carbon_g_market is None else figure(m.carbon_g_market),
             ),
         )
         for m in t.models
@@ -250,7 +252,7 @@ def _who(t: TierReport) -> str:
                 *(money(a) for a in (g.power, g.accelerator_hour, g.token, g.cost, g.revenue,
                                      g.margin)),
                 figure(g.tokens / 1e6),
-                figure(g.accelerator_hours / size, 4),
+                figure(g.accelerator_hours / size),
             ),
         )
         for g in t.groups
@@ -334,7 +336,7 @@ def _money(t: TierReport) -> Callable[[Decimal], str]:
 
 
 def _number(value: float | None, digits: int, scale: float = 1.0) -> str:
-    return "-" if value is None else f"{value * scale:,.{digits}f}"
+    return "-" if value is None else fixed(value * scale, digits)
 
 
 def _percent(value: float | None) -> str:

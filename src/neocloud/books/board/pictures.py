@@ -31,6 +31,8 @@ _USES = (
 )
 _SMALL = 0.01
 """Share of all costs below which lines of a tier are drawn as one."""
+_DWARFS = 20.0
+"""Times the largest of other bars beyond which one bar would make them vanish."""
 
 
 def waterfall_picture(t: TierReport) -> str:
@@ -115,10 +117,11 @@ def trend_picture(t: TierReport) -> str:
 def prices_picture(t: TierReport) -> str:
     """What a million tokens of each model cost, sell for, and cost elsewhere."""
     rows: list[tuple[str, list[tuple[str, str, float]]]] = []
+    others = [v for m in t.models for v in (m.cost, m.sold, m.market_high) if v is not None]
     for m in t.models:
         found = {
             "cost": (m.cost, "accelerator_hour"),
-            "with idle time": (m.cost_with_idle, "idle"),
+            "with idle time": (_within(m.cost_with_idle, others), "idle"),
             "sold at": (m.sold, "earned"),
             "market, low": (m.market_low, "spare"),
             "market, median": (m.market_median, "spare"),
@@ -209,6 +212,13 @@ def bridge_picture(bridge: Bridge, currency: str) -> str:
     names = key([("dearer", "more"), ("cheaper", "less")])
     unit = f"{currency} per million tokens"
     return _figure(title, stepped(start, steps, end, title, unit), names)
+
+
+def _within(value: float | None, others: list[float]) -> float | None:
+    """A value unless the others would vanish beside it; the table has it all the same."""
+    if value is None or value > _DWARFS * max(others, default=0.0):
+        return None
+    return value
 
 
 def _figure(title: str, picture: str, names: str) -> str:

@@ -39,6 +39,19 @@ def figure(value: float, digits: int = 3) -> str:
     return f"{value:,.{min(max(decimals, 0), 6)}f}"
 
 
+def fixed(value: float, decimals: int) -> str:
+    """A number with so many decimals; with more where these would show nothing of it."""
+    text = f"{value:,.{decimals}f}"
+    return figure(value, 2) if value and not float(text.replace(",", "")) else text
+
+
+def unit_price(value: float | None) -> str:
+    """A price of a million tokens: four decimals as price lists have them, fewer of large ones."""
+    if value is None:
+        return "-"
+    return f"{value:,.4f}" if abs(value) < 100.0 else figure(value, 5)
+
+
 def quantity(value: float, scales: Sequence[Scale], digits: int = 3) -> str:
     """A number and its unit."""
     unit, size = scale_for([value], scales)

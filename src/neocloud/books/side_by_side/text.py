@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neocloud.books.side_by_side.figures import time_span
+from neocloud.books.side_by_side.figures import fixed, time_span
 from neocloud.books.side_by_side.records import Bridge, Comparison, Report, Side
 from neocloud.books.side_by_side.tier_text import signed, tier_lines
 from neocloud.planner import CostByTier
@@ -119,4 +119,4 @@ def _cost_row(label: str, name: str, costs: list[CostByTier | None]) -> str:
 
 
 def _number(value: float | None, scale: float, digits: int) -> str:
-    return f"{'-':>12}" if value is None else f"{value * scale:>12,.{digits}f}"
+    return f"{'-':>12}" if value is None else f"{fixed(value * scale, digits):>12}"

@@ -14,6 +14,7 @@ from neocloud.books.side_by_side.figures import (
     quantity,
     scale_for,
     tier_quantity,
+    unit_price,
 )
 from neocloud.books.tiers import TierReport
 from neocloud.books.tiers.records import GroupLine, Invoiced, ModelLine
@@ -140,7 +141,7 @@ def _plain(value: Decimal, places: int) -> str:
 
 
 def _power(t: TierReport, places: int) -> list[str]:
-    energy, mwh = scale_for([p.drawn_mwh for p in t.power], ENERGY)
+    energy, mwh = scale_for([v for p in t.power for v in (p.drawn_mwh, p.obliged_mwh)], ENERGY)
     power, kw = scale_for([p.peak_kw for p in t.power], POWER)
     head = (f"{energy} drawn", "obliged", f"peak {power}", "energy", "not drawn", "demand",
             "carbon")  # fmt: skip
@@ -205,7 +206,7 @@ def _models(t: TierReport) -> list[str]:
 def _model_row(m: ModelLine) -> list[str]:
     prices = (m.cost, m.cost_with_idle, m.sold, m.market_low, m.market_median, m.market_high)
     return [
-        *(f"{'-':>12}" if v is None else f"{v:>12,.4f}" for v in prices),
+        *(f"{unit_price(v):>12}" for v in prices),
         *(
             f"{'-':>12}" if v is None else f"{figure(v):>12}"
             for v in (m.carbon_g_location, m.carbon_g_market)
