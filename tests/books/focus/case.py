@@ -161,14 +161,3 @@ class Case:
         now_ns = parse_period(month).end_ns + 10 * 24 * HOUR_NS
         with self.office() as office:
             return make_export(office, month, now_ns, tenant)
-
-    def numbered(self, month: str) -> dict[str, Invoice]:
-        """Documents by number, of which a month's export is made."""
-        end_ns = parse_period(month).end_ns
-        return {
-            made.number or "": made
-            for made in self.issued
-            if made.period.startswith(month)
-            and made.refers_to == ""
-            or (made.refers_to and made.issued.startswith(month) and end_ns)
-        }

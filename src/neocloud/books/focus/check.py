@@ -1,7 +1,7 @@
 """What must hold of an export, looked up in the files themselves, exactly.
 
-The checkers of others leave three things out: that the rows of a document come to its total, that
-costs multiply out to the last digit, and times in the 1.2 view.
+The checkers of others leave some things out: that the rows of a document come to its total, that
+costs multiply out to the last digit, and in the 1.2 view times and the values of lists.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from neocloud.books.focus.figures import product
-from neocloud.books.focus.records import InvoiceTotal
+from neocloud.books.focus.records import Category, InvoiceTotal
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _PRODUCTS = (
@@ -22,6 +22,14 @@ _PRODUCTS = (
 )
 _ALIKE = frozenset({"Tax", "Credit"})
 """Categories of which nothing is put off: effective is billed."""
+_VALUES: Mapping[str, frozenset[str]] = {
+    "ChargeCategory": frozenset(category.value for category in Category),
+    "ChargeClass": frozenset({"", "Correction"}),
+    "ChargeFrequency": frozenset({"One-Time", "Recurring", "Usage-Based"}),
+    "PricingCategory": frozenset({"", "Standard"}),
+    "CapacityReservationStatus": frozenset({"", "Used", "Unused"}),
+}
+"""Values of columns that have a list of them, those that are written."""
 Row = Mapping[str, str]
 
 
@@ -45,17 +53,16 @@ def problems_of(files: Iterable[Path], totals: Iterable[InvoiceTotal]) -> tuple[
 
 def _problems(name: str, rows: Iterable[Row], wanted: Mapping[str, Decimal]) -> Iterator[str]:
     sums = dict.fromkeys(wanted, Decimal(0))
-    by_invoice = False
+    by_invoice = name.endswith(("cost_and_usage.csv", "invoice_detail.csv"))
     for number, row in enumerate(rows, 2):
         where = f"{name} line {number}"
         yield from (f"{where}: {told}" for told in _of_row(row))
         document = row.get("InvoiceId")
-        by_invoice = by_invoice or document is not None
         if document:
             if document not in sums:
                 yield f"{where}: InvoiceId {document} is no document of the month"
             sums[document] = sums.get(document, Decimal(0)) + (_number(row, "BilledCost") or 0)
-    if by_invoice or "cost_and_usage" in name or "invoice_detail" in name:
+    if by_invoice:
         for document, total in wanted.items():
             if sums[document] != total:
                 yield f"{name}: rows of {document} come to {sums[document]}, not to {total}"
@@ -65,6 +72,8 @@ def _of_row(row: Row) -> Iterator[str]:
     for column, value in row.items():
         if value and _is_moment(column) and not _MOMENT.fullmatch(value):
             yield f"{column} is {value}, no time as 2026-10-01T00:00:00Z"
+        if column in _VALUES and value not in _VALUES[column]:
+            yield f"{column} is {value}, none of its values"
     if "ListCost" not in row and "ContractedCost" not in row:
         return
     quantity = _number(row, "PricingQuantity")
