@@ -138,8 +138,8 @@ def bars(drawn: Sequence[Bar], title: str, unit: str, *, logarithmic: bool = Fal
         parts += _bar(bar, x, step, at)
         if number + 1 < len(drawn) and bar.to in (drawn[number + 1].since, drawn[number + 1].to):
             y = at(bar.to)
-            ends = f'x1="{x + _FILLED * step:.1f}" x2="{x + step:.1f}"'
-            place = f'{ends} y1="{y:.1f}" y2="{y:.1f}"'
+            across = f'x1="{x + _FILLED * step:.1f}" x2="{x + step:.1f}"'
+            place = f'{across} y1="{y:.1f}" y2="{y:.1f}"'
             parts.append(f'<line stroke="{_SOFT}" stroke-dasharray="2 2" {place}/>')
     return _picture(height, title, parts)
 
