@@ -222,7 +222,7 @@ def _policy_rate(quarter: Quarter) -> str:
     """The latest federal funds target that was known."""
     if quarter.first >= date(2026, 1, 1):
         return "ffr_2025-12/100"
-    return "ffr_2025-10/100" if quarter.first >= date(2025, 10, 1) else "ffr_2025-06/100"
+    return "ffr_2025-10/100" if quarter.first >= date(2025, 10, 1) else "ffr_2024-12/100"
 
 
 def _debt(writer: Writer, quarter: Quarter, undelivered: bool) -> None:

@@ -101,7 +101,7 @@ COREWEAVE = (
         cash="cw_cash_q1_25",
         cash_origin="",
         capex="mean(cw_capexg_q2_25,cw_capexg_q2_25h)",
-        new_rate="ffr_2025-06+cw_ddtl2_sp_ig1/100",
+        new_rate="ffr_2024-12+cw_ddtl2_sp_ig1/100",
         owed=_whole("rate", "cw_debt_q1_25"),
         customers=(Customer(key="microsoft", credit="AAA", share="cw_top1_fy24"), _OTHERS),
         backlog="cw_bk_2025-03-31",
