@@ -22,6 +22,7 @@ from neocloud.books.focus.records import (
 )
 from neocloud.books.invoices import Office
 from neocloud.books.prices import PriceBook, PriceVersion, price_version
+from neocloud.books.rating import RatedLine
 from neocloud.catalog import Catalog
 from neocloud.spec import Cloud
 from neocloud.units import Period, format_utc, parse_period
@@ -114,10 +115,12 @@ def _open_bills(
     cloud: Cloud, month: str, use: PlacedUse, tenants: Iterable[str]
 ) -> tuple[Bill, ...]:
     """Use of tenants whose month has no invoice, of those that used something."""
+    rated: dict[str, list[RatedLine]] = {}
+    for line in use.lines:
+        rated.setdefault(line.tenant, []).append(line)
     found = []
     for tenant in tenants:
-        rated = tuple(line for line in use.lines if line.tenant == tenant)
-        bill = open_bill(cloud, tenant, month, rated)
+        bill = open_bill(cloud, tenant, month, tuple(rated.get(tenant, ())))
         if bill.lines:
             found.append(bill)
     return tuple(found)
