@@ -57,10 +57,16 @@ class Arithmetic(Protocol):
         """Money times a rate, rounded once."""
 
     def part(self, value: Value, over: Value, under: Value) -> Value:
-        """`value * over / under`, rounded once; 0 where `under` is 0."""
+        """`value * over / under`, rounded once; 0 where `under` is 0.
+
+        Both are amounts, or both are rates or numbers of months.
+        """
 
     def ratio(self, over: Value, under: Value) -> Rate:
         """`over / under`; 0 where `under` is 0."""
+
+    def whole(self, number: Rate) -> Index:
+        """The nearest whole number, halves to even."""
 
     def annuity(self, rate: Rate, periods: Index) -> Rate:
         """Share of a debt repaid in the next of `periods` equal payments, `i / ((1 + i)^n - 1)`.
@@ -120,6 +126,9 @@ class Exact:
 
     def ratio(self, over: int, under: int) -> Fraction:
         return Fraction(over, under) if under else Fraction(0)
+
+    def whole(self, number: Fraction) -> int:
+        return round(number)
 
     def annuity(self, rate: Fraction, periods: int) -> Fraction:
         if periods <= 1:
@@ -185,6 +194,9 @@ class Paths:
             return over / under if under else over * 0.0
         full = np.broadcast_to(np.asarray(over, dtype=np.float64), under.shape)
         return np.divide(full, under, out=np.zeros(under.shape), where=under != 0)
+
+    def whole(self, number: Rate) -> Index:
+        return np.rint(number).astype(np.int64) if isinstance(number, np.ndarray) else round(number)
 
     def annuity(self, rate: Rate, periods: Index) -> Rate:
         if isinstance(rate, np.ndarray) or isinstance(periods, np.ndarray):
