@@ -84,6 +84,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         probability: chance that it is signed; 1 where it is.
         weight: how much of it the model counts: 1 where signed; for the pipeline 0, or its
             probability where the reader asked for the expected value.
+        signed: month of signing, expected for the pipeline; what is booked is booked in it.
         first: month of the first delivery.
         last: month of the last.
         accelerators: by month, delivered.
@@ -112,6 +113,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: str | None = None
     probability: Fraction = Fraction(1)
     weight: Fraction = Fraction(1)
+    signed: int = 0
     accelerators: tuple[int, ...] = ()
     hours: tuple[Fraction, ...] = ()
     price: ByMonth = ()
