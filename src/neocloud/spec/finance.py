@@ -167,6 +167,10 @@ class Billing:
     tax_id: str = optional(
         Text(50, blank=True), "Its tax number.", default="", origin="nothing to print"
     )
+    payment: str = optional(
+        Text(1000, blank=True), "How to pay, as an account: stands on the invoices.", default="",
+        origin="nothing to print",
+    )  # fmt: skip
     invoice_prefix: str = optional(
         Name(), "What stands before an invoice's number.", default="INV", origin="assumption"
     )

@@ -169,6 +169,10 @@ class Tenant:
     address: str = optional(
         Text(1000, blank=True), "Address on the invoice.", default="", origin="nothing to print"
     )
+    tax_id: str = optional(
+        Text(50, blank=True), "Its tax number on the invoice.", default="",
+        origin="nothing to print",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from neocloud.units import HOUR_NS, Period, new_request_id, parse_period, parse_
 CATALOG = load_catalog()
 TEXT = """\
 name: shop
-exchange_rates: {EUR: 1.25, JPY: 0.0064}
+exchange_rates: {EUR: 1.25, JPY: 0.0064, KWD: 3.2}
 sites:
   ashburn:
     metro: washington
@@ -29,14 +29,16 @@ models:
     objective: {ttft_ms: 1000, tpot_ms: 40}
     price_per_mtok: PRICES
 tenants:
-  acme: {name: Acme Corporation, address: "1 Main Street\\nSpringfield" ACME}
+  acme: {name: Acme Corporation, address: "1 Main Street\\nSpringfield", tax_id: US-2 ACME}
   rhein: {name: Rheingold GmbH, currency: EUR, tax_rate: 0.19}
   kyoto: {currency: JPY, tax_rate: 0.1}
+  kuwait: {currency: KWD}
 demand:
   - {model: llama, tenant: acme, metros: [new-york], requests_per_s: 6, lengths: azure-conv}
 pricing:
   accelerator_hours: [{accelerator: h100-sxm, price: 3.2}]
-billing: {seller: Shop Inc., address: 2 Main Street, tax_id: US-1, invoice_prefix: SHOP}
+billing: {seller: Shop Inc., address: 2 Main Street, tax_id: US-1, invoice_prefix: SHOP,
+  payment: "Bank of Examples\nAccount 12-345"}
 """
 PRICES = "{input: 0.26, cached_input: 0.05, output: 0.55}"
 

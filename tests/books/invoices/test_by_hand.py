@@ -91,6 +91,15 @@ def test_a_tenant_pays_in_its_currency_with_its_tax():
     assert made.residue == Decimal("-0.25")
 
 
+def test_a_currency_of_three_decimals_is_rounded_to_the_thousandth():
+    event = usage("2026-10-05", tenant="kuwait", input_tokens=0, output_tokens=10_000_000)
+    made = previewed(cloud(), Memory([event]), "2026-10", "kuwait")
+    # 5.50 dollars at 3.2 dollars a dinar are 1.71875 dinars: 1.719, a third decimal's worth.
+    assert (str(made.total), made.residue) == ("1.719", Decimal("0.00025"))
+    assert "Total KWD" in (shown := invoice_text(made))
+    assert "rounded once to 3 decimals; this added 0.00025 KWD" in shown
+
+
 def test_statuses_that_are_not_billed_are_counted_and_cost_nothing():
     source = Memory([
         usage("2026-10-05", 1), usage("2026-10-05", 2, status=Status.ABORTED),
@@ -188,7 +197,7 @@ def test_the_month_of_a_cloud_that_is_all_emulated_is_a_specimen_even_without_us
 
 
 def test_who_is_not_a_tenant_is_refused():
-    with pytest.raises(UnknownTenantError, match="it has acme, rhein, kyoto"):
+    with pytest.raises(UnknownTenantError, match="it has acme, rhein, kyoto, kuwait"):
         previewed(cloud(), Memory(), "2026-10", "nobody")
 
 

@@ -86,6 +86,13 @@ def test_each_form_says_what_it_is_and_shows_each_line(documents):
             for line in made.lines:
                 assert line.text.split(",")[0] in shown
                 assert f"{line.amount:,}" in shown
+            assert ("Please pay" in shown) is (made.kind == "invoice")
+            for part in ("US-1", "US-2", "2026-10-01 to 2026-10-31 (UTC)"):
+                assert part in shown
+    for shown in (invoice_text, invoice_html):
+        asked = shown(documents["invoice"])
+        for part in ("by 2026-12-05, stating SHOP-000001.", "Bank of Examples", "Account 12-345"):
+            assert part in asked
     note = invoice_text(documents["credit_note"])
     for part in ("SHOP-CN-000001", "SHOP-000001", "Wrong address", "charged again"):
         assert part in note
@@ -93,6 +100,19 @@ def test_each_form_says_what_it_is_and_shows_each_line(documents):
     for part in ("SHOP-000001", "2026-11-05", "top-up", "Tax 7 %", "half (h)", "available"):
         assert part in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("period", "shown"),
+    [
+        ("2028-02", "2028-02-01 to 2028-02-29 (UTC)"),
+        ("2026-12", "2026-12-01 to 2026-12-31 (UTC)"),
+        ("2026-10-05", "2026-10-05 (UTC)"),
+        ("2026-10-05T06:00:00Z/2026-10-06", "2026-10-05 06:00:00 up to 2026-10-06 00:00:00 (UTC)"),
+    ],
+)
+def test_a_period_of_whole_days_ends_with_its_last(period, shown):
+    assert f"Period      {shown}\n" in invoice_text(previewed(cloud(), Memory(), period))
 
 
 def test_rows_of_csv_sum_to_the_total(documents):
@@ -169,6 +189,7 @@ def test_a_pdf_is_the_same_bytes_and_marks_every_page(documents):
     issued = pages_of(invoice_pdf(documents["invoice"]))
     assert not any(b"SPECIMEN" in page or b"PREVIEW" in page for page in issued)
     assert b"SHOP-000001" in issued[0]
+    assert b"Account 12-345" in b"".join(issued)
 
 
 def test_without_reportlab_it_says_what_to_install(documents, monkeypatch):

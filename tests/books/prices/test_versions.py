@@ -66,6 +66,16 @@ def test_what_is_a_price_makes_a_version_of_its_own(prices: str, more: str):
     assert msgspec.json.decode(made.encoded(), type=PriceVersion) == made, "kept as it was"
 
 
+def test_versions_from_before_there_were_keys_have_their_hash_still():
+    more = "pricing: {adjustments: [{name: a, change: -0.5, hours_utc: 22-6}]}\n"
+    made = price_version(cloud(more=more))
+    assert b"keys" not in made.encoded()
+    assert made.id == "36f4f8879f14fbb4"
+    keyed = price_version(cloud(more=more.replace("hours_utc: 22-6", "keys: [0a1b2c3d4e5f]")))
+    assert keyed.named_keys == {"0a1b2c3d4e5f"}
+    assert msgspec.json.decode(keyed.encoded(), type=PriceVersion).id == keyed.id != made.id
+
+
 def test_hours_run_over_midnight():
     (adjustment,) = price_version(cloud(more=OFF_PEAK)).adjustments
     assert adjustment.hours == (0, 1, 2, 3, 4, 5, 22, 23)

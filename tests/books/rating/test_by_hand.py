@@ -161,6 +161,17 @@ pricing:
     assert dollars(PriceBook(current=high), at("2026-10-05", api="batch")) == 0.9
 
 
+def test_work_of_a_key_has_a_price_of_its_own_and_fills_the_same_tiers():
+    more = "pricing: {adjustments: [{name: batch, change: -0.5, keys: [0a1b2c3d4e5f]}]}\n"
+    of = book("{input: 4, output: 4, tiers: [{above_mtok: 1, input: 2, output: 2}]}", more)
+    batch, live = at("2026-10-05", key_id="0a1b2c3d4e5f"), at("2026-10-05", key_id="ffff")
+    assert (dollars(of, batch), dollars(of, live)) == (2, 4)
+    # A million of each: the batch's at half of 4, then the other's at 2.
+    lines = rate(of, [live, batch]).lines
+    assert [(line.adjustments, line.tier) for line in lines] == [((), 1), (("batch",), 0)]
+    assert dollars(of, live, batch) == dollars(of, batch, live) == 4
+
+
 def test_the_most_discounted_tokens_fill_the_dear_tier():
     of = book(
         "{input: 5, output: 5, tiers: [{above_mtok: 1, input: 2, output: 2}]}",

@@ -18,6 +18,7 @@ from neocloud.books.invoices.wording import (
     groups_of,
     mark_of,
     not_an_invoice,
+    payment_of,
     sentences_of,
     sums_of,
 )
@@ -53,6 +54,8 @@ td.exact { color: var(--soft); }
 .sums { break-inside: avoid; width: auto; min-width: 22rem; margin: 1rem 0 0 auto; }
 .sums td { border: 0; }
 .sums tr.strong td { font-size: 1.2rem; font-weight: 600; border-top: 2px solid var(--ink); }
+.pay { margin: 1.5rem 0 0; padding: .8rem 1.25rem; background: var(--tint);
+  border-left: 3px solid var(--accent); break-inside: avoid; }
 .notes, .carbon { margin: 0; color: var(--soft); }
 .carbon { padding: 1rem 1.25rem; background: var(--tint); border-left: 3px solid #3c9d6b; }
 .none { margin: 1rem 0 0; padding: .6rem 1rem; background: #fff3f0; border-left: 3px solid #c8452b;
@@ -118,6 +121,8 @@ def _body(invoice: Invoice, title: str) -> Iterator[str]:
         strong = ' class="strong"' if each.strong else ""
         yield f"<tr{strong}><td>{escape(each.text)}</td><td>{each.amount}</td></tr>"
     yield "</tbody></table>"
+    if said := payment_of(invoice):
+        yield f'<p class="pay">{_joined(said)}</p>'
     yield from _table("Contracts", CONTRACT_HEADS, contract_rows(invoice))
     yield from _table("Prepaid credits", CREDIT_HEADS, credit_rows(invoice))
     if invoice.carbon is not None:

@@ -158,7 +158,7 @@ def _document(
             address=cloud.billing.address,
             tax_id=cloud.billing.tax_id,
         ),
-        buyer=Party(name=buyer.name, address=buyer.address),
+        buyer=Party(name=buyer.name, address=buyer.address, tax_id=buyer.tax_id),
         tenant=tenant,
         period=str(use.period),
         currency=buyer.currency,
@@ -177,6 +177,7 @@ def _document(
         carbon=carbon_of(cloud, office.catalog, office.source, use, tenant, sums.emulated),
         notes=(*_notes(requests, sums.emulated), *sums.notes),
         payment_days=cloud.billing.payment_days,
+        payment=cloud.billing.payment.strip(),
         basis=sums.basis,
     )
 

@@ -21,11 +21,13 @@ from neocloud.books.invoices.wording import (
     groups_of,
     mark_of,
     not_an_invoice,
+    payment_of,
     sentences_of,
     sums_of,
 )
 
-_INK, _SOFT, _LINE, _RED, _GREEN = "#1c2430", "#5d6978", "#d8dee6", "#c8452b", "#3c9d6b"
+_INK, _SOFT, _LINE = "#1c2430", "#5d6978", "#d8dee6"
+_RED, _GREEN, _BLUE = "#c8452b", "#3c9d6b", "#1f5fbf"
 _MARGIN = 52.0
 _FRAME = 6.0
 """What reportlab leaves free within the margins."""
@@ -145,6 +147,8 @@ class _Story:
             words = self._words(f"{mark_of(invoice)}. {told}", 9, _RED, bold=True)
             story += [words, gap(0, 10)]
         story += [self._top(), gap(0, 18), self._lines(), gap(0, 6), self._sums()]
+        if said := [self._words(each) for each in payment_of(invoice)]:
+            story.append(together([gap(0, 10), self._box(said, _BLUE)]))
         for heading, heads, rows in (
             ("Contracts", CONTRACT_HEADS, contract_rows(invoice)),
             ("Prepaid credits", CREDIT_HEADS, credit_rows(invoice)),
@@ -153,9 +157,7 @@ class _Story:
                 story.append(together([self._heading(heading), self._table(heads, rows)]))
         if invoice.carbon is not None:
             said = [self._words(s, 8, _SOFT) for s in carbon_sentences(invoice.carbon)]
-            marks = [("LINEBEFORE", (0, 0), (0, -1), 2, _GREEN),
-                     ("LEFTPADDING", (0, 0), (-1, -1), 8)]  # fmt: skip
-            box = self._grid([[said]], (1.0,), marks)
+            box = self._box(said, _GREEN)
             story.append(together([self._heading("Energy and emissions"), box]))
         notes = [self._words(sentence, 8, _SOFT) for sentence in sentences_of(invoice)]
         return [*story, together([self._heading("Notes"), *notes[:2]]), *notes[2:]]
@@ -232,6 +234,11 @@ class _Story:
         marks = [("LINEABOVE", (1, last), (-1, last), 1, _INK),
                  ("TOPPADDING", (1, last), (-1, last), 5)]  # fmt: skip
         return self._library.together([self._grid(rows, (0.52, 0.3, 0.18), marks)])
+
+    def _box(self, said: list[Any], color: str) -> Any:
+        marks = [("LINEBEFORE", (0, 0), (0, -1), 2, color),
+                 ("LEFTPADDING", (0, 0), (-1, -1), 8)]  # fmt: skip
+        return self._grid([[said]], (1.0,), marks)
 
     def _table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
         shown = [[self._words(h, 7.5, _SOFT, align=2 if n else 0) for n, h in enumerate(heads)]]

@@ -225,6 +225,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         carbon: energy and emissions; None where no energy is on record.
         notes: what the reader should know, in sentences.
         payment_days: days until it is due.
+        payment: how to pay, in the seller's words.
         basis: for later corrections.
     """
 
@@ -257,6 +258,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     carbon: Carbon | None = None
     notes: tuple[str, ...] = ()
     payment_days: int = 0
+    payment: str = ""
     basis: Basis
 
     @property

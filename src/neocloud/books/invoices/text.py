@@ -18,6 +18,7 @@ from neocloud.books.invoices.wording import (
     groups_of,
     mark_of,
     not_an_invoice,
+    payment_of,
     sentences_of,
     sums_of,
 )
@@ -41,6 +42,9 @@ def invoice_text(invoice: Invoice) -> str:
     for each in sums_of(invoice):
         lines.append(f"{each.text:>84}{each.amount:>16}")
     lines.append(_RULE)
+    for said in payment_of(invoice):
+        lines += textwrap.wrap(said, _WIDTH)
+    lines += [""] if payment_of(invoice) else []
     lines += _tables(invoice)
     for sentence in sentences_of(invoice):
         lines += textwrap.wrap(sentence, _WIDTH)

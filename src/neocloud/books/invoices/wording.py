@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
@@ -58,14 +59,13 @@ def not_an_invoice(invoice: Invoice) -> str:
 
 def facts_of(invoice: Invoice) -> tuple[tuple[str, str], ...]:
     """What stands at the top: number, days, period."""
-    start, _, end = invoice.period.partition("/")
     found = [
         ("Number", invoice.number or "none"),
         ("Issued", invoice.issued),
         ("Due", invoice.due),
         ("To invoice", invoice.refers_to),
         ("Reason", invoice.reason),
-        ("Period", f"{_moment(start)} to {_moment(end)} (UTC)"),
+        ("Period", _period(invoice.period)),
         ("Tenant", invoice.tenant),
     ]
     return tuple((name, value) for name, value in found if value)
@@ -103,6 +103,14 @@ def sums_of(invoice: Invoice) -> tuple[Sum, ...]:
 def money(amount: Decimal) -> str:
     """An amount with its own decimals and separators of thousands."""
     return f"{amount:,}"
+
+
+def payment_of(invoice: Invoice) -> tuple[str, ...]:
+    """What is to be paid, by when and how; nothing where nothing is."""
+    if not invoice.due:
+        return ()
+    asked = f"Please pay {money(invoice.total)} {invoice.currency} by {invoice.due}, stating "
+    return (f"{asked}{invoice.number}.", *invoice.payment.splitlines())
 
 
 def sentences_of(invoice: Invoice) -> tuple[str, ...]:
@@ -164,9 +172,16 @@ def _how(metered: Decimal) -> str:
     return "modelled, not metered" if metered <= 0 else f"{metered:.0%} metered, the rest modelled"
 
 
-def _moment(text: str) -> str:
-    """A moment without what is zero."""
-    return text.removesuffix("T00:00:00Z").removesuffix("Z").replace("T", " ")
+def _period(text: str) -> str:
+    """Of whole days the first and the last, else the moments from which and up to which."""
+    start, _, end = text.partition("/")
+    midnight = "T00:00:00Z"
+    if start.endswith(midnight) and end.endswith(midnight):
+        first, after = (part.removesuffix(midnight) for part in (start, end))
+        last = (date.fromisoformat(after) - timedelta(days=1)).isoformat()
+        return f"{first} (UTC)" if first == last else f"{first} to {last} (UTC)"
+    first, after = (part.removesuffix("Z").replace("T", " ") for part in (start, end))
+    return f"{first} up to {after} (UTC)"
 
 
 def _row(line: Line, invoice: Invoice) -> Row:

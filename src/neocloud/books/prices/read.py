@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
+import msgspec
+
 from neocloud.books.prices.records import (
     Adjustment,
     ContractTerms,
@@ -123,6 +125,7 @@ def _adjustment(stated: PriceAdjustment) -> Adjustment:
         sites=stated.sites,
         pools=stated.pools,
         accelerators=stated.accelerators,
+        keys=stated.keys or msgspec.UNSET,
     )
 
 

@@ -88,6 +88,8 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
         priorities: of the tenant.
         tenants, models, sites, accelerators: keys.
         pools: as `site/pool`.
+        keys: ids of API keys. Left out where there are none, not empty: so what was encoded before
+            there were any has the same hash still.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
     accelerators: tuple[str, ...] = ()
+    keys: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class HourRate(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +133,11 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True):
     adjustments: tuple[Adjustment, ...] = ()
     hours: tuple[HourRate, ...] = ()
     priorities: Mapping[str, str] = {}
+
+    @property
+    def named_keys(self) -> frozenset[str]:
+        """API keys that some adjustment is for."""
+        return frozenset(key for a in self.adjustments for key in a.keys or ())
 
     def rates_at(self, model: str, time_ns: int) -> ModelRates | None:
         """Rates of a model that hold at a moment; None of a model without prices."""

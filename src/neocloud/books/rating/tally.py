@@ -39,7 +39,7 @@ _MOST_GROUPS = 20_000
 """Groups of alike events that are kept before they are folded into sums: some ten megabytes."""
 
 K = TypeVar("K")
-_Group = tuple[str, str, Status, str, bool, bool, str, str, str, str, int]
+_Group = tuple[str, str, Status, str, bool, bool, str, str, str, str, str, int]
 
 
 class Tally:
@@ -69,6 +69,9 @@ class Tally:
             if terms.bill is TokenBill.RATE:
                 self._by_hour.add(of)
         self._slots = Slots(book, self.contracts)
+        self._keys: frozenset[str] = frozenset().union(
+            *(version.named_keys for version in (book.current, *book.kept.values()))
+        )
 
     def add(self, events: Iterable[UsageEvent]) -> None:
         """Add events, each of which is in no other call.
@@ -76,7 +79,7 @@ class Tally:
         Raises:
             UnpricedModelError: a model has no price. What was added so far is then not to be used.
         """
-        groups, slots, by_hour = self._groups, self._slots, self._by_hour
+        groups, slots, by_hour, keys = self._groups, self._slots, self._by_hour, self._keys
         get = groups.get
         for e in events:
             read, cached, written, reasoning = (
@@ -93,7 +96,7 @@ class Tally:
                 slot = ~hour  # each hour by itself; below zero, so that it is no other slot
             key = (
                 e.tenant, e.model, e.status, e.price_version, e.emulated, e.estimated, e.api,
-                e.site, e.pool, e.accelerator, slot,
+                e.site, e.pool, e.accelerator, e.key_id if e.key_id in keys else "", slot,
             )  # fmt: skip
             sums = get(key)
             if sums is None:
@@ -159,7 +162,8 @@ class Tally:
         self._groups.clear()
 
     def _fold_group(self, group: _Group, sums: Sequence[int]) -> None:
-        tenant, model, status, stamped, emulated, estimated, api, site, pool, accelerator, _ = group
+        tenant, model, status, stamped, emulated, estimated, api, site, pool, *rest, _ = group
+        accelerator, key_id = rest
         requests, read, cached, written, reasoning, hour = sums  # the first of its like
         if stamped not in self._versions:
             self._versions[stamped] = _Version(self.book, stamped)
@@ -187,7 +191,9 @@ class Tally:
             "",
         )
         adjustments = (
-            _applied(version.prices, (tenant, model, api, site, pool, accelerator), start_ns)
+            _applied(
+                version.prices, (tenant, model, api, site, pool, accelerator, key_id), start_ns
+            )
             if billed and not whole
             else ()
         )
@@ -275,10 +281,10 @@ def rate(
 
 
 def _applied(
-    version: PriceVersion, of: tuple[str, str, str, str, str, str], time_ns: int
+    version: PriceVersion, of: tuple[str, str, str, str, str, str, str], time_ns: int
 ) -> tuple[str, ...]:
     """Names of the adjustments whose conditions are all fulfilled."""
-    tenant, model, api, site, pool, accelerator = of
+    tenant, model, api, site, pool, accelerator, key_id = of
     hour = time_ns // HOUR_NS % 24
     priority = version.priorities.get(tenant, "normal")
 
@@ -294,6 +300,7 @@ def _applied(
             and (not a.sites or site in a.sites)
             and (not a.pools or f"{site}/{pool}" in a.pools)
             and (not a.accelerators or accelerator in a.accelerators)
+            and (not a.keys or key_id in a.keys)
         )
 
     return tuple(a.name for a in version.adjustments if fulfilled(a))
