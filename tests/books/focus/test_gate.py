@@ -13,6 +13,7 @@ from .case import MONTHS, NOVEMBER, OCTOBER, Case
 from .checkers import FALSE_ALARM, Verdict, toolkit, validator, validator_of_many, verdict_of
 from .faults import FAULTS, Fault, damaged
 
+pytestmark = pytest.mark.slow
 DATASETS = ("cost_and_usage", "contract_commitment", "billing_period", "invoice_detail")
 SUPPORTS = (
     "--supports", "SupportsUnitPricing", "--supports", "SupportsMultiplePricingCategories",
