@@ -15,6 +15,7 @@ from neocloud.books.backfill import BackfillOutcome
 from neocloud.books.invoices import CreditBalances
 from neocloud.books.payments import Receivables
 from neocloud.books.rating import RatePreview
+from neocloud.books.reconcile import Reconciliation
 from neocloud.calibration import Accuracy
 from neocloud.cli.ledger import LedgerCheck
 from neocloud.ledger import UsageEvent
@@ -69,6 +70,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "credit": _record(CreditBalances),
     "invoice": _record(Invoice),
     "receivables": _record(Receivables),
+    "reconciliation": _record(Reconciliation),
     "activity": _record(Row, ACTIVITY),
     "usage-event": _record(UsageEvent, LEDGER),
     "usage": _record(UsageSummary),

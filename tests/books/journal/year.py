@@ -17,7 +17,7 @@ PRICES = (
 )
 ACME = (
     "tax_rate: 0.0825, prepaid_credits: ["
-    "{name: top-up, amount: 20, date: 2026-08-10}, "
+    "{name: top-up, amount: 0.3, date: 2026-08-10}, "
     "{name: gift, kind: given, amount: 0.5, date: 2026-08-01, expires: 2026-09-20}, "
     "{name: short, amount: 5000, date: 2026-09-01, expires: 2026-10-10}]"
 )
@@ -53,15 +53,22 @@ def use() -> Memory:
     return source
 
 
+LATE = usage("2026-08-29", 900, tenant="acme", input_tokens=12_345, output_tokens=678)
+
+
+def opened(folder: Path, source: Memory) -> Shop:
+    """The shop over books that lie in a folder."""
+    return Shop(folder, cloud(acme=ACME, prices=PRICES, contracts=CONTRACTS), source)
+
+
 def year(folder: Path) -> Shop:
     """All of it closed: with a late event, credit notes of both kinds, and payments."""
-    made = Shop(folder, cloud(acme=ACME, prices=PRICES, contracts=CONTRACTS), use())
+    made = opened(folder, use())
     for month in MONTHS:
         for tenant in ("acme", "rhein", "kyoto"):
             made.close(month, tenant)
         if month == "2026-08":
-            late = usage("2026-08-29", 900, tenant="acme", input_tokens=12_345, output_tokens=678)
-            made.source.events.append(late)
+            made.source.events.append(LATE)
             credit_invoice(made.books, "SHOP-000003", "address", at("2026-09-10"), bill_again=True)
     credit_invoice(made.books, "SHOP-000006", "given", at("2026-11-20"), bill_again=False)
     for id_, tenant, amount, currency, day, number in (

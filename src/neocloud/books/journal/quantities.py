@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from neocloud.books.accounts import Document, Seal
 from neocloud.books.invoices import Kind
-from neocloud.books.journal.expected import day_of
 from neocloud.books.journal.names import COMMODITIES, use_name
 from neocloud.books.journal.records import Leg, Transaction
 from neocloud.books.prices import Meter
@@ -31,10 +30,17 @@ def of_seal(seal: Seal) -> Amounts:
     return found
 
 
-def of_lines(document: Document) -> Amounts:
-    """Quantities that a document's rated lines bill, those of a status at no price included."""
+def of_lines(document: Document, months: Container[str] | None = None) -> Amounts:
+    """Quantities that a document's rated lines bill, those of a status at no price included.
+
+    Args:
+        document: the document.
+        months: only of these; None for all.
+    """
     found: Amounts = {}
     for line in document.draft.lines:
+        if months is not None and line.month not in months:
+            continue
         owner = line.model if line.meter.is_tokens else line.accelerator
         key = owner, COMMODITIES[line.meter]
         found[key] = found.get(key, 0) + line.quantity
@@ -74,7 +80,7 @@ def _legs(tenant: str, amounts: Amounts, to: str, from_: str) -> Iterator[Leg]:
 
 
 def unbilled(documents: Sequence[Document], now: Mapping[str, Seal]) -> Amounts | None:
-    """What of a tenant's closed months must wait to be billed, not by the lines.
+    """What of closed months of a tenant must wait to be billed, not by the lines.
 
     It is what the ledger has today and the last document over the month had not seen, and what a
     credit note has given back to be billed again since the last invoice.
@@ -96,11 +102,5 @@ def unbilled(documents: Sequence[Document], now: Mapping[str, Seal]) -> Amounts 
         if document.draft.kind == Kind.INVOICE:
             break
         if document.draft.kind == Kind.CREDIT_NOTE:
-            added(found, of_lines(document), -1)
+            added(found, of_lines(document, now), -1)
     return found
-
-
-def days_after(documents: Iterable[Document], months: Iterable[str], day: str) -> bool:
-    """True if something of them is dated later than a day."""
-    ends = [format_utc(parse_period(month).end_ns - 1)[:10] for month in months]
-    return any(each > day for each in (*ends, *map(day_of, documents)))
