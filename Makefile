@@ -7,7 +7,7 @@ LOCK = requirements/lock.txt
 PYTEST_ARGS ?=
 MINUTES ?= 30
 
-.PHONY: help demo test check format docs fit bench bench-gateway bench-aiperf soak lock wheel clean
+.PHONY: help demo test check format docs fit bench bench-gateway bench-books bench-aiperf soak lock wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22
@@ -55,6 +55,9 @@ bench: $(VENV)/.dev ## points per second of model and search, times and gaps of 
 
 bench-gateway: $(VENV)/.dev ## the gateway beside its peers, on this machine
 	$(BIN)/python bench/gateway/run.py
+
+bench-books: $(VENV)/.dev ## a million events rated, beside roll-ups in SQL and a price per request
+	$(BIN)/python bench/books/peers.py
 
 bench-aiperf: $(VENV)/.dev ## somebody else's load tool before the gateway: its token counts and the ledger's
 	$(BIN)/python bench/gateway/aiperf.py
