@@ -11,6 +11,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from neocloud.activity import Purpose
 from neocloud.books.tiers import DIMENSIONS, groups_csv, make_tiers
@@ -19,7 +20,7 @@ from neocloud.books.tiers.account import books_of
 from neocloud.books.tiers.cells import usage_of
 from neocloud.books.tiers.exact import from_pico, shared_out, to_pico
 from neocloud.books.tiers.spans import Grain
-from neocloud.units import HOUR_NS, PICO, Period
+from neocloud.units import HOUR_NS, PICO, Period, format_utc, parse_utc
 
 from .cloud import CATALOG, START_NS, cloud, row
 
@@ -62,6 +63,8 @@ def test_tiers_are_cash_and_non_cash_and_groups_are_tiers(listed, by):
     assert sum(g.cost for g in found.groups) == last.cost_so_far
     assert sum(g.revenue for g in found.groups) == last.revenue
     assert sum(g.margin for g in found.groups) == last.margin
+    assert sum(g.energy_if_sold for g in found.groups) == found.tiers[0].revenue
+    assert sum(g.hours_if_rented for g in found.groups) == found.tiers[1].revenue
     assert last.margin == last.revenue - last.cost_so_far
     assert sum(g.energy_kwh for g in found.groups) == pytest.approx(
         sum(r.energy_kwh for r in listed)
@@ -69,6 +72,55 @@ def test_tiers_are_cash_and_non_cash_and_groups_are_tiers(listed, by):
     assert sum(g.tokens for g in found.groups) == sum(
         r.input_tokens + r.output_tokens for r in listed
     )
+
+
+@settings(max_examples=40)
+@given(st.lists(rows, max_size=12), st.sampled_from([("month",), ("day",), ("hour",)]))
+def test_how_finely_time_is_told_apart_changes_no_sum(listed, by):
+    """What one line has of a tier may be a unit of 1e-12 more or less, for parts are whole."""
+    whole, parts = report(listed), report(listed, (*by, "tenant", "use"))
+    assert parts.identity == whole.identity
+    for one, other in zip(whole.tiers, parts.tiers, strict=True):
+        assert (one.cost, one.revenue, one.margin) == (other.cost, other.revenue, other.margin)
+        assert sum(getattr(g, one.tier) for g in parts.groups) == one.cost
+    names = {getattr(group, by[0]) for group in parts.groups}
+    assert {name[: len(min(names))] for name in names} <= {
+        format_utc(hour * HOUR_NS + START_NS)[: len(min(names))] for hour in range(30)
+    }
+
+
+@settings(max_examples=40)
+@given(st.lists(rows, max_size=10), st.integers(-25, 25))
+def test_a_period_split_at_the_end_of_a_month_costs_what_its_parts_do(listed, shift):
+    """Rows of thirty hours around the end of February; each part rounds its bills by itself."""
+    end_ns = parse_utc("2027-03-01")
+    moved = [
+        # No more is held in an hour than stands there: what was idle then would depend on it.
+        structs.replace(
+            r,
+            hour_utc=r.hour_utc - START_NS + end_ns + (shift - 15) * HOUR_NS,
+            allocated_accelerator_s=r.allocated_accelerator_s / 500,
+        )
+        for r in listed
+    ]
+    whole = Period(parse_utc("2027-02-25"), parse_utc("2027-03-06"))
+    spans = (whole, Period(whole.start_ns, end_ns), Period(end_ns, whole.end_ns))
+    both, first, second = (
+        make_tiers(
+            cloud(), CATALOG, own, usage_of(own, Grain.HOUR).served, span, ("month", "tenant")
+        )
+        for span in spans
+        for own in [[r for r in moved if r.hour_utc in span]]
+    )
+    for tier, one, two in zip(both.tiers, first.tiers, second.tiers, strict=True):
+        assert abs(one.cost + two.cost - tier.cost) <= Decimal("1e-10")
+        assert abs(one.revenue + two.revenue - tier.revenue) <= Decimal("1e-10")
+    parts = {(g.month, g.tenant): g for g in (*first.groups, *second.groups)}
+    assert {(g.month, g.tenant) for g in both.groups} == set(parts)
+    for group in both.groups:
+        part = parts[group.month, group.tenant]
+        assert float(group.cost) == pytest.approx(float(part.cost), rel=1e-9, abs=1e-9)
+        assert group.tokens == part.tokens
 
 
 @settings(max_examples=40)

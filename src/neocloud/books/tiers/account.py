@@ -57,8 +57,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
         sold: requests and tokens that tenants pay for, by cell.
         earned: what tokens and contracts sold for, by cell, in 1e-12 of the currency.
         by_contract: of it, what contracts by the hour pay, by tenant.
-        worth: what the power and accelerator-hour tiers would have earned; a tier is missing where
-            some price is not known.
+        worth: what the power and accelerator-hour tiers would have earned, by cell; a tier is
+            missing where some price is not known.
         carbon_kg: (location-based, market-based), by cell.
         unpriced: sites and kinds of accelerators of which the market's price is not known.
     """
@@ -71,7 +71,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     sold: Mapping[Cell, Served]
     earned: Mapping[Cell, int]
     by_contract: Mapping[str, int]
-    worth: Mapping[Tier, int]
+    worth: Mapping[Tier, Mapping[Cell, int]]
     carbon_kg: Mapping[Cell, tuple[float, float]]
     unpriced: tuple[str, ...]
 
@@ -128,10 +128,10 @@ def books_of(
     )
     energy, dark = energy_if_sold(cloud, catalog, usage, bills)
     rented, unlet = hours_if_rented(cloud, catalog, hours)
-    worth = {} if dark else {Tier.POWER: _sum(energy)}
+    worth = {} if dark else {Tier.POWER: _by_cell(energy)}
     if not unlet:
-        worth[Tier.ACCELERATOR_HOUR] = _sum(rented)
-    contracts = _from_contracts(cloud, usage, period)
+        worth[Tier.ACCELERATOR_HOUR] = _by_cell(rented)
+    contracts = _by_cell(contract_earnings(cloud, usage, period))
     earned = sold_pico(cloud, sold)
     for cell, pico in contracts.items():
         earned[cell] = earned.get(cell, 0) + pico
@@ -150,13 +150,10 @@ def books_of(
     )
 
 
-def _sum(earnings: Iterable[Earning]) -> int:
-    return sum(earning.pico for earning in earnings)
-
-
-def _from_contracts(cloud: Cloud, usage: Usage, period: Period) -> dict[Cell, int]:
+def _by_cell(earnings: Iterable[Earning]) -> dict[Cell, int]:
+    """Share earnings out to their cells, without rest."""
     found: dict[Cell, int] = {}
-    for earning in contract_earnings(cloud, usage, period):
+    for earning in earnings:
         cells = sorted(earning.weights)
         parts = shared_out(earning.pico, [earning.weights[cell] for cell in cells])
         for cell, pico in zip(cells, parts, strict=True):

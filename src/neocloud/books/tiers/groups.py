@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from neocloud.books.tiers.account import Books
@@ -47,6 +48,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self.tiers = dict.fromkeys(Tier, 0)
+        self.worth = dict.fromkeys(Tier, 0)
         self.revenue = self.tokens = 0
         self.hours = self.kwh = self.located = self.marketed = 0.0
 
@@ -68,6 +70,9 @@ def group_lines(books: Books, by: Sequence[str]) -> tuple[GroupLine, ...]:
         of(entry.cell).tiers[entry.tier] += entry.pico
     for cell, pico in books.earned.items():
         of(cell).revenue += pico
+    for tier, by_cell in books.worth.items():
+        for cell, pico in by_cell.items():
+            of(cell).worth[tier] += pico
     for cell, what in books.usage.served.items():
         of(cell).tokens += what.input_tokens + what.output_tokens
     for pool in books.hours.values():
@@ -81,10 +86,14 @@ def group_lines(books: Books, by: Sequence[str]) -> tuple[GroupLine, ...]:
         line = of(cell)
         line.located += located
         line.marketed += marketed
-    return tuple(_line(dict(zip(by, key, strict=True)), sums[key]) for key in sorted(sums))
+    known = frozenset(books.worth)
+    return tuple(_line(dict(zip(by, key, strict=True)), sums[key], known) for key in sorted(sums))
 
 
-def _line(names: dict[str, Any], sums: _Sums) -> GroupLine:
+def _line(names: dict[str, Any], sums: _Sums, known: Collection[Tier]) -> GroupLine:
+    def worth(tier: Tier) -> Decimal | None:
+        return from_pico(sums.worth[tier]) if tier in known else None
+
     cost = sum(sums.tiers.values())
     return GroupLine(
         **names,
@@ -94,6 +103,8 @@ def _line(names: dict[str, Any], sums: _Sums) -> GroupLine:
         cost=from_pico(cost),
         revenue=from_pico(sums.revenue),
         margin=from_pico(sums.revenue - cost),
+        energy_if_sold=worth(Tier.POWER),
+        hours_if_rented=worth(Tier.ACCELERATOR_HOUR),
         tokens=sums.tokens,
         accelerator_hours=sums.hours,
         energy_kwh=sums.kwh,

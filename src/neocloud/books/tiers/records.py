@@ -226,6 +226,8 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cost: of all tiers.
         revenue: tokens and contracts as sold.
         margin: revenue less cost.
+        energy_if_sold: as in the power tier; None where that is.
+        hours_if_rented: as in the accelerator-hour tier; None where that is.
         tokens: input and output.
         accelerator_hours: held, spare or idle.
         energy_kwh: at the sites' meters.
@@ -247,6 +249,8 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost: Decimal
     revenue: Decimal
     margin: Decimal
+    energy_if_sold: Decimal | None
+    hours_if_rented: Decimal | None
     tokens: int
     accelerator_hours: float
     energy_kwh: float

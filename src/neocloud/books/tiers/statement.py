@@ -108,7 +108,8 @@ def _tiers(books: Books) -> tuple[TierLine, ...]:
         ),
         Tier.TOKEN: (tokens / 1e6, "Mtok", "list prices of the file, contracts by the hour"),
     }
-    worth = {**books.worth, Tier.TOKEN: sum(books.earned.values())}
+    worth = {tier: sum(by_cell.values()) for tier, by_cell in books.worth.items()}
+    worth[Tier.TOKEN] = sum(books.earned.values())
     found, so_far = [], 0
     for tier in Tier:
         lines = _lines([entry for entry in books.entries if entry.tier is tier])

@@ -8,14 +8,20 @@ from decimal import Decimal
 
 from neocloud.books.tiers.records import TierReport
 
-AMOUNTS = ("power", "accelerator_hour", "token", "cost", "revenue", "margin")
+AMOUNTS = (
+    "power", "accelerator_hour", "token", "cost", "revenue", "margin", "energy_if_sold",
+    "hours_if_rented",
+)  # fmt: skip
 QUANTITIES = (
     "tokens", "accelerator_hours", "energy_kwh", "carbon_kg_location", "carbon_kg_market",
 )  # fmt: skip
 
 
 def groups_csv(t: TierReport) -> str:
-    """One line a group: what it is told apart by, amounts in the currency, quantities."""
+    """One line a group: what it is told apart by, amounts in the currency, quantities.
+
+    Amounts that are not known are left empty.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*t.by, "currency", *AMOUNTS, *QUANTITIES])
@@ -31,5 +37,5 @@ def groups_csv(t: TierReport) -> str:
     return text.getvalue()
 
 
-def _plain(value: Decimal) -> str:
-    return f"{value:f}"
+def _plain(value: Decimal | None) -> str:
+    return "" if value is None else f"{value:f}"
