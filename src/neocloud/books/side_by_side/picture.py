@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from neocloud.books.side_by_side.figures import time_span
 from neocloud.books.side_by_side.records import Comparison, Report
 from neocloud.books.side_by_side.tier_text import signed
 
@@ -41,15 +42,16 @@ def draw_report(report: Report, path: Path) -> None:
         _tiers(axes[row][0], comparison, report)
         _bridge(axes[row][1], comparison, report)
         _latency(axes[row][2], comparison, report)
+    span = time_span(report.period)
     note = "  EMULATED engines, modelled energy" if report.emulated else ""
-    figure.suptitle(f"{report.cloud}: planned against metered, {report.period}{note}", fontsize=12)
+    figure.suptitle(f"{report.cloud}: planned against metered, {span}{note}", fontsize=12)
     figure.savefig(path, dpi=110)
 
 
 def _tiers(axes: Any, c: Comparison, report: Report) -> None:
     labels, costs = [], []
-    for name in ("planned", "metered"):
-        cost = getattr(c, name).cost_per_mtok
+    for name, side in (("planned", c.planned), ("simulated", c.simulated), ("metered", c.metered)):
+        cost = None if side is None else side.cost_per_mtok
         if cost is not None:
             labels.append(name)
             costs.append(cost)
@@ -91,6 +93,7 @@ def _bridge(axes: Any, c: Comparison, report: Report) -> None:
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
         axes.set_ylim(floor, max(levels) * (max(levels) / floor) ** 0.08)
     else:
         axes.set_ylim(floor * 1.1, max(levels) * 1.1)
@@ -132,6 +135,7 @@ def _latency(axes: Any, c: Comparison, report: Report) -> None:
     axes.set_yscale("log")
     axes.margins(y=0.15)
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
     axes.set_title("latency without the network, ms (log)", fontsize=10)
     axes.legend(ncols=3, bbox_to_anchor=(0.5, -0.14), **_BELOW)
     axes.spines[["top", "right"]].set_visible(False)
