@@ -9,6 +9,7 @@ import click
 _FORMS = {
     "parquet": ("export_events", "parquet"),
     "csv": ("export_events", "csv"),
+    "books": ("export_books", "books"),
     "beancount": ("export_beancount", "beancount"),
     "focus": ("export_focus", "command"),
 }
