@@ -37,8 +37,17 @@ def refused(*words: str) -> str:
     return result.output
 
 
+def test_a_ledger_that_is_not_there_is_told(tmp_path: Path) -> None:
+    for words in ((), ("--json",)):
+        said = refused("list", *LEDGER, *words)
+        assert "no ledger at" in said
+        assert "neocloud key create --ledger sqlite:///usage.db" in said
+    assert not (tmp_path / "usage.db.keys").exists()
+    (tmp_path / "usage.db").touch()  # a ledger without keys
+    assert "No keys yet" in key("list", *LEDGER)
+
+
 def test_a_key_is_made_listed_rotated_and_revoked_for_the_default_tenant(tmp_path: Path) -> None:
-    assert "neocloud key create --ledger sqlite:///usage.db" in key("list", *LEDGER)
     first = made("create")
     assert first["tenant"] == "default"
     assert made("create", "--tenant", "acme", "--name", "app")["tenant"] == "acme"

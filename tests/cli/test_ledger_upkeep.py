@@ -46,7 +46,7 @@ def hash_of(folder: Path, *where: str) -> str:
 def test_verify_tells_counts_and_hash(folder: Path):
     shown = told(folder, "ledger", "verify", "cloud.yaml")
     assert "100 usage events, 10 spans of allocation, 10 of energy, 10 failed attempts" in shown
-    assert "3 segments hold 52 events that are not shipped yet" in shown
+    assert "3 segments with 52 events not shipped yet" in shown
     assert hash_of(folder, "--ledger", FILE) in shown
 
 
@@ -92,7 +92,7 @@ def test_a_ledger_moves_to_postgresql_with_its_keys_and_goes_on_there(folder: Pa
     text = told_key(folder, "key", "create", "cloud.yaml", "--tenant", "acme")
     shown = told(folder, "ledger", "migrate", "cloud.yaml", "--to", database)
     assert "100 usage events" in shown
-    assert "1 keys" in shown
+    assert "1 key." in shown
     assert shared().password not in shown
     assert hash_of(folder, "--ledger", database) == hash_of(folder, "cloud.yaml")
     assert hash_of(folder, "cloud.yaml") in shown

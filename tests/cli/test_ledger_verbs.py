@@ -114,7 +114,7 @@ def test_usage_by_tenant_model_and_status(metered: Path):
     shown = told(metered, "usage", "cloud.yaml")
     requests = Metering(1.2).events
     assert f"{len(requests) + 1:,} requests ended" in shown
-    assert "1 are open" in shown
+    assert "1 is open" in shown
     row = next(line.split() for line in shown.splitlines() if "acme" in line)
     assert row == [
         "acme", "llama", "completed", f"{len(requests):,}",

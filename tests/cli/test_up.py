@@ -61,13 +61,20 @@ def test_a_first_key_that_nobody_saw_is_withdrawn(tmp_path):
 
     with socket.socket() as taken, process() as upstream:
         taken.bind(("127.0.0.1", 0))
-        taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        for start in (1, 2):
-            status, text = up(tmp_path, "--upstream", upstream, "--listen", address)
-            assert (status, f"cannot listen on {address}" in text) == (2, True)
-            assert in_force() == [False] * start
         taken.close()
+        for start in (1, 2):
+            status, text = up(
+                tmp_path,
+                "--upstream",
+                upstream,
+                "--listen",
+                address,
+                "--admin-listen",
+                "127.0.0.1:0",
+            )
+            assert (status, "NEOCLOUD_ADMIN_TOKEN" in text) == (2, True), text
+            assert in_force() == [False] * start
         for start in (1, 2):
             gateway = subprocess.Popen(
                 [sys.executable, "-m", "neocloud.cli.main", "up", "--upstream", upstream,
@@ -85,6 +92,25 @@ def test_a_first_key_that_nobody_saw_is_withdrawn(tmp_path):
             assert ("key: nc-" in more) is (start == 1)
             assert ("neocloud key create --ledger sqlite:///usage.db" in told) is (start == 2)
             assert in_force() == [False, False, True]
+
+
+def test_a_start_that_fails_at_the_door_leaves_nothing_behind(tmp_path):
+    (tmp_path / "a.pem").write_text("no certificate")
+    files = "--tls-certificate", "a.pem", "--tls-key", "a.pem"
+    with socket.socket() as taken, process() as upstream:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for words, said in (
+            (("--listen", address), f"cannot listen on {address}"),
+            (("--listen", "127.0.0.1:0", "--admin-listen", address), f"cannot listen on {address}"),
+            (("--listen", address, "--workers", "2"), f"cannot listen on {address}"),
+            (("--listen", "127.0.0.1:0", *files), "no certificate with its key"),
+            (("--listen", "127.0.0.1:0", *files[:2]), "TLS needs both"),
+        ):
+            status, text = up(tmp_path, "--upstream", upstream, *words)
+            assert (status, said in text) == (2, True), text
+            assert [path.name for path in tmp_path.iterdir()] == ["a.pem"], words
 
 
 def test_what_a_plan_cannot_run_on_is_told(tmp_path):
@@ -106,6 +132,7 @@ def test_what_a_plan_cannot_run_on_is_told(tmp_path):
     assert status == 2
     assert f"cannot listen on {address}" in text
     assert "Traceback" not in text
+    assert {path.name for path in tmp_path.iterdir()} == {"cloud.yaml", "plan.json"}
     cloud.write_text(cloud.read_text().replace("pue: 1.25", "pue: 1.3", 1))
     status, text = up(tmp_path, "cloud.yaml")
     assert status == 2

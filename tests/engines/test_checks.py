@@ -289,6 +289,14 @@ def test_the_table_names_what_failed_and_how():
     assert "no such thing" in line
 
 
+def test_one_cause_of_all_failures_is_told_once():
+    done = CliRunner().invoke(cli, ["check", "m", "--url", "http://127.0.0.1:1"])
+    assert done.exit_code == 1
+    assert "0 of 10 passed; 10 failed, 6 of them must pass." in done.stdout
+    assert done.stdout.count("cannot connect to 127.0.0.1:1") == 1
+    assert done.stdout.count("as models") == 9
+
+
 def test_the_gateway_of_a_cloud_file_is_asked(tmp_path):
     with fake(Fake()) as url:
         listen = url.removeprefix("http://").replace("127.0.0.1", "0.0.0.0")  # noqa: S104

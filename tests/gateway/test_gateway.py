@@ -111,10 +111,14 @@ def test_a_request_that_is_wrong_is_refused_and_leaves_no_event(
 def test_pages(tmp_path: Path) -> None:
     async def test() -> None:
         async with before(tmp_path, answers()) as world:
-            assert (await world.get("/readyz", None)).status == 200
-            assert (await world.get("/healthz", None)).status == 200
+            plain, metrics = b"text/plain; charset=utf-8", b"text/plain; version=0.0.4"
+            for name, kind in (("/readyz", plain), ("/healthz", plain), ("/metrics", metrics)):
+                answer = await world.get(name, None)
+                assert answer.status == 200
+                assert answer.headers[b"content-type"].startswith(kind)
             assert (await world.get("/nothing")).status == 404
-            assert (await world.get("/v1/chat/completions")).status == 405
+            wrong = await world.get("/v1/chat/completions")
+            assert (wrong.status, wrong.headers[b"allow"]) == (405, b"POST")
             await world.post(ask())
             page = (await world.get("/metrics", None)).body.decode()
             labels = 'model="m",tenant="acme",api="chat",status="completed",emulated="false"'

@@ -117,12 +117,21 @@ def _gateway(cloud_file: Path | None) -> str:
 
 
 def _show(model: str, url: str, checks: tuple[CheckResult, ...]) -> None:
+    first: dict[str, str] = {}
+    for check in checks:
+        first.setdefault(check.detail, check.name)
     console().print(
         table(
             f"{model} at {url}",
             [("check", ""), ("", ""), ("must", ""), ("s", "right"), ("how", "wrap")],
             [
-                [c.name, c.outcome, "yes" if c.required else "", f"{c.seconds:.2f}", c.detail]
+                [
+                    c.name,
+                    c.outcome,
+                    "yes" if c.required else "",
+                    f"{c.seconds:.2f}",
+                    _how(c, first[c.detail]),
+                ]
                 for c in checks
             ],
         )
@@ -131,3 +140,8 @@ def _show(model: str, url: str, checks: tuple[CheckResult, ...]) -> None:
     must = sum(check.required for check in failed)
     done = sum(check.outcome is Outcome.PASSED for check in checks)
     click.echo(f"{done} of {len(checks)} passed; {len(failed)} failed, {must} of them must pass.")
+
+
+def _how(check: CheckResult, first: str) -> str:
+    """How it went; what an earlier check has told already is not told again."""
+    return check.detail if not check.detail or first == check.name else f"as {first}"

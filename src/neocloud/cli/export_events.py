@@ -20,6 +20,7 @@ from neocloud.cli.ledger_file import (
     read_period,
     segments_option,
 )
+from neocloud.cli.tables import counted
 from neocloud.ledger import Reader
 from neocloud.ledger.export import FORMATS
 from neocloud.ledger.schema import TABLES
@@ -80,7 +81,7 @@ def _form(form: str) -> click.Command:
                 count = FORMATS[form](table, events, out)
             except OSError as error:
                 raise Failure(f"{out} cannot be written: {error.strerror}.") from None
-        click.echo(f"{out}: {count:,} rows of {records}.")
+        click.echo(f"{out}: {counted(count, 'row')} of {records}.")
 
     return verb
 

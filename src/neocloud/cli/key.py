@@ -14,7 +14,7 @@ from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
 from neocloud.cli.ledger_file import check_tenant, ledger_failures, ledger_named, ledger_of
 from neocloud.cli.tables import console, table
-from neocloud.ledger import ApiKey, Keys, keys_of
+from neocloud.ledger import ApiKey, Keys, LedgerPlace, keys_of
 from neocloud.spec import Cloud
 from neocloud.units import SECOND_NS, format_utc
 
@@ -74,7 +74,7 @@ def create(
 ) -> None:
     """Make a key for a tenant of CLOUD_FILE and print it: this once, and never again."""
     with ledger_failures():
-        keys, cloud, _ = _opened(cloud_file, ledger)
+        keys, cloud, _, _ = _opened(cloud_file, ledger)
         if tenant is None:
             tenant = _only_tenant(cloud)
         if cloud is not None:
@@ -93,7 +93,14 @@ def create(
 def list_keys(cloud_file: str | None, ledger: str | None, as_json: bool) -> None:
     """List the keys of CLOUD_FILE by how they begin, revoked ones too; secrets are not kept."""
     with ledger_failures():
-        keys, _, shown = _opened(cloud_file, ledger)
+        keys, cloud, shown, place = _opened(cloud_file, ledger)
+        # That of a cloud's file is made when the cloud first runs: no mistake if it is not there.
+        path = place.path if cloud is None else None
+        if path is not None and not path.exists() and not place.keys.exists():
+            raise Failure(
+                f"no ledger at {path}, and no keys beside it. `neocloud up` makes a ledger; "
+                f"a first key may come before: neocloud key create {shown}"
+            )
         now_ns = time.time_ns()
         kept = keys.keys()
     listed = [_listed(key, now_ns) for key in kept]
@@ -132,7 +139,7 @@ def rotate(words: tuple[str, ...], ledger: str | None, grace_s: float, as_json: 
     """
     cloud_file, key_id = _file_and_key(words)
     with ledger_failures():
-        keys, _, shown = _opened(cloud_file, ledger)
+        keys, _, shown, _ = _opened(cloud_file, ledger)
         now_ns = time.time_ns()
         old = _in_force(key_id, keys, shown, now_ns)
         end_ns = now_ns + round(grace_s * SECOND_NS)
@@ -152,7 +159,7 @@ def revoke(words: tuple[str, ...], ledger: str | None) -> None:
     """Refuse the key KEY_ID of CLOUD_FILE from now on; its use stays on record."""
     cloud_file, key_id = _file_and_key(words)
     with ledger_failures():
-        keys, _, shown = _opened(cloud_file, ledger)
+        keys, _, shown, _ = _opened(cloud_file, ledger)
         now_ns = time.time_ns()
         key = _in_force(key_id, keys, shown, now_ns)
         keys.revoke(key.key_id, now_ns)
@@ -175,21 +182,25 @@ def _only_tenant(cloud: Cloud | None) -> str:
     return next(iter(cloud.tenants))
 
 
-def _opened(cloud_file: str | None, ledger: str | None) -> tuple[Keys, Cloud | None, str]:
-    """The keys of a cloud's file, or of a ledger without one; and how to show which."""
+def _opened(
+    cloud_file: str | None, ledger: str | None
+) -> tuple[Keys, Cloud | None, str, LedgerPlace]:
+    """The keys of a cloud's file, or of a ledger without one; how to show which; and the ledger."""
     if cloud_file is not None and ledger is not None:
         raise Failure("name the cloud's file or --ledger, not both")
     if ledger is not None:
         place = ledger_named(ledger, None)
         shown = ledger if place.path is not None else place.name
-        return keys_of(place), None, f"--ledger {shown}"
+        return keys_of(place), None, f"--ledger {shown}", place
     if cloud_file is None:
         raise Failure("whose keys? Name the cloud's file, or --ledger sqlite:///usage.db")
     if "://" in cloud_file:
         place = ledger_named(cloud_file, None)
-        return keys_of(place), None, cloud_file if place.path is not None else place.name
+        shown = cloud_file if place.path is not None else place.name
+        return keys_of(place), None, shown, place
     cloud, _ = open_cloud(Path(cloud_file))
-    return keys_of(ledger_of(cloud, Path(cloud_file))), cloud, cloud_file
+    place = ledger_of(cloud, Path(cloud_file))
+    return keys_of(place), cloud, cloud_file, place
 
 
 def _tell(text: str, key: ApiKey, as_json: bool, note: str) -> None:

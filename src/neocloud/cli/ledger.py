@@ -19,6 +19,7 @@ from neocloud.cli.ledger_file import (
     ledger_option,
     segments_option,
 )
+from neocloud.cli.tables import counted
 from neocloud.ledger import LedgerPlace
 from neocloud.ledger.backup import backup
 from neocloud.ledger.compact import compact
@@ -126,8 +127,8 @@ def verify_verb(
     assert found.contents is not None, "it was read whole"
     click.echo(f"{place.name}: {_counted(found.contents)}.")
     click.echo(
-        f"{found.open_requests:,} requests are open; {found.segments:,} segments hold "
-        f"{found.unshipped:,} events that are not shipped yet."
+        f"{_open(found.open_requests)}; {counted(found.segments, 'segment')} with "
+        f"{counted(found.unshipped, 'event')} not shipped yet."
     )
     click.echo(f"sha256 {found.contents.sha256}")
     return 0
@@ -145,13 +146,13 @@ def compact_verb(cloud_file: Path | None, ledger: str | None, segments: Path | N
     with ledger_failures():
         done = compact(_place(cloud_file, ledger, segments, "compact"))
     click.echo(
-        f"{done.shipped:,} events shipped, {done.segments:,} segments deleted; "
+        f"{counted(done.shipped, 'event')} shipped, {counted(done.segments, 'segment')} deleted; "
         f"{done.bytes_before:,} bytes before, {done.bytes_after:,} after."
     )
     if done.open_requests:
         click.echo(
-            f"{done.open_requests:,} requests were left open by a gateway that died; the next one "
-            "closes them, and their segments stay until then."
+            f"{_open(done.open_requests)}, left by a gateway that died; the next one closes what "
+            "is, and its segments stay until then."
         )
     click.echo(
         f"No event was removed: none is marked as billed. It holds {_counted(done.contents)}."
@@ -178,18 +179,22 @@ def migrate_verb(
         into = ledger_named(target, None)
         done = migrate(source, into, _progress)
     resumed = f", {done.resumed:,} of them by an earlier run" if done.resumed else ""
-    click.echo(f"{into.name}: {_counted(done.contents)}{resumed}, {done.keys:,} keys.")
+    click.echo(f"{into.name}: {_counted(done.contents)}{resumed}, {counted(done.keys, 'key')}.")
     click.echo(f"Both hold the same: sha256 {done.contents.sha256}")
     if done.open_requests:
         click.echo(
-            f"{done.open_requests:,} requests are open and were not copied: let a gateway start "
-            "and stop on the first ledger, which closes them, and run this again."
+            f"{_open(done.open_requests)} and not copied: let a gateway start and stop on the "
+            "first ledger, which closes what is open, and run this again."
         )
 
 
 def _progress(done: int, of: int) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r{done:,} of {of:,} events", nl=done >= of, err=True)
+
+
+def _open(requests: int) -> str:
+    return f"{counted(requests, 'request')} {'is' if requests == 1 else 'are'} open"
 
 
 def _counted(held: Contents) -> str:

@@ -33,7 +33,7 @@ from neocloud.cli.ledger_file import (
     period_or_all,
     segments_option,
 )
-from neocloud.cli.tables import console, table
+from neocloud.cli.tables import console, counted, table
 from neocloud.ledger import AllocationEvent, LedgerPlace, Reader, UsageEvent
 from neocloud.spec import Cloud
 from neocloud.units import HOUR_NS, Period
@@ -187,7 +187,7 @@ def _show(preview: RatePreview) -> None:
                 ],
             )
         )  # fmt: skip
-    told = [f"{preview.requests:,} requests at price version {preview.version}"]
+    told = [f"{counted(preview.requests, 'request')} at price version {preview.version}"]
     told += [f"{preview.unbilled:,} of a status that is not billed"] if preview.unbilled else []
     told += [f"{preview.emulated:,} answered by emulated engines"] if preview.emulated else []
     told += (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,12 +29,14 @@ from neocloud.engines.remote import remote_endpoint
 from neocloud.gateway import (
     DEFAULT_TENANT,
     REMOTE_SITE,
+    Doors,
     Emulation,
     Listen,
     Remote,
     Settings,
     TlsFiles,
     cache_secret,
+    check_doors,
     observing_of,
     rules_of_cloud,
     rules_without_file,
@@ -109,22 +111,29 @@ class Serving:
             Failure: something is wrong with what was asked.
             LedgerError: the ledger cannot be used.
         """
-        file = self._asked.cloud_file
-        return self._without_file() if file is None else self._with_file(file)
+        return self._read(_unchecked)
 
     def begin(self) -> Served:
         """As `read`; a first key is made where nobody has one.
 
+        What is most often wrong with a start is looked at before the ledger's place is touched, so
+        that a start that fails leaves nothing there.
+
         Raises:
             Failure, LedgerError: as `read`.
+            SettingsError: an address cannot be listened on, or a certificate cannot be used.
         """
-        found = self.read()
+        found = self._read(check_doors)
         if self._asked.cloud_file is not None or found.settings.given_keys:
             return found
         text, key_id = _first_key(found.settings.ledger)
         return msgspec.structs.replace(found, first_key=text, first_key_id=key_id)
 
-    def _with_file(self, cloud_file: Path) -> Served:
+    def _read(self, check: Callable[[Doors], None]) -> Served:
+        file = self._asked.cloud_file
+        return self._without_file(check) if file is None else self._with_file(file, check)
+
+    def _with_file(self, cloud_file: Path, check: Callable[[Doors], None]) -> Served:
         asked = self._asked
         if asked.model is not None or not asked.limit.limits_nothing:
             raise Failure(
@@ -155,9 +164,15 @@ class Serving:
         key = os.environ.get(KEY)
         if key and len(cloud.tenants) > 1:
             raise Failure(f"{KEY} is for a single tenant; make keys with `neocloud key create`")
+        gateway = cloud.gateway
+        doors = Doors(
+            listen=address(asked.listen or gateway.listen),
+            admin=_admin(asked.admin_listen or gateway.admin_listen),
+            tls=_tls(asked, cloud, cloud_file.parent),
+        )
+        check(doors)
         place = _place(asked, cloud, cloud_file.parent)
         secret = cache_secret(place, os.environ)
-        gateway = cloud.gateway
         prices = _kept_prices(cloud, place)
         settings = Settings(
             rules=rules_of_cloud(cloud, catalog, prices, plan.rented, secret),
@@ -168,19 +183,19 @@ class Serving:
             remotes=remotes,
             ledger=place,
             given_keys=(given_key(key, next(iter(cloud.tenants))),) if key else (),
-            listen=address(asked.listen or gateway.listen),
+            listen=doors.listen,
             max_body_bytes=gateway.max_body_bytes,
             workers=asked.workers or gateway.workers,
             quotas=gateway.quotas,
             observing=observing_of(cloud, catalog, plan, cloud_file.parent),
-            tls=_tls(asked, cloud, cloud_file.parent),
-            admin=_admin(asked.admin_listen or gateway.admin_listen),
+            tls=doors.tls,
+            admin=doors.admin,
             grace_s=asked.grace_s,
         )
         not_served = tuple(f"not served: {r} (no --upstream names it)" for r in unserved)
         return Served(settings=settings, notes=(*notes, *not_served))
 
-    def _without_file(self) -> Served:
+    def _without_file(self, check: Callable[[Doors], None]) -> Served:
         asked = self._asked
         if asked.start_engines or asked.sites:
             raise Failure("--start-engines and --site belong to a cloud file: name it first")
@@ -191,6 +206,12 @@ class Serving:
             )
         starts = () if asked.model is None else (self._here.of_model(asked.model),)
         endpoints = asyncio.run(_ask(asked.upstreams))
+        doors = Doors(
+            listen=address(asked.listen or LISTEN_WITHOUT_FILE),
+            admin=_admin(asked.admin_listen),
+            tls=_tls(asked, None, Path()),
+        )
+        check(doors)
         place = ledger_place(asked.ledger or LEDGER_WITHOUT_FILE, Path())
         key = os.environ.get(KEY)
         models = dict.fromkeys(e.model for e in (*(s.endpoint for s in starts), *endpoints))
@@ -201,14 +222,19 @@ class Serving:
             endpoints=endpoints,
             ledger=place,
             given_keys=(given_key(key, DEFAULT_TENANT),) if key else (),
-            listen=address(asked.listen or LISTEN_WITHOUT_FILE),
+            listen=doors.listen,
             max_body_bytes=_BODY_WITHOUT_FILE,
             workers=asked.workers or 1,
-            tls=_tls(asked, None, Path()),
-            admin=_admin(asked.admin_listen),
+            tls=doors.tls,
+            admin=doors.admin,
             grace_s=asked.grace_s,
         )
         return Served(settings=settings)
+
+
+def _unchecked(doors: Doors) -> None:
+    """At a reload: the gateway itself listens there, and looks at a new certificate."""
+    del doors
 
 
 def address(text: str) -> Listen:

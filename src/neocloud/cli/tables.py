@@ -26,6 +26,11 @@ def table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequenc
     return made
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts: `1 request`, `2,000 requests`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def significant(value: float, digits: int = 3) -> str:
     """A number to so many significant digits, without an exponent."""
     if value == 0:

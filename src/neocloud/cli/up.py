@@ -12,6 +12,7 @@ import click
 from neocloud.cli.failure import Failure
 from neocloud.cli.managing import management
 from neocloud.cli.serving import LEDGER_WITHOUT_FILE, Asked, Served, Serving, withdraw_first_key
+from neocloud.cli.tables import counted
 from neocloud.engines import EngineStartError
 from neocloud.gateway import (
     LogFormat,
@@ -174,11 +175,10 @@ def _tell(up: Up, first_key: str) -> None:
         click.echo(f"admin API on {scheme}://{up.admin}/admin/", err=True)
     emulated = f", {up.emulated} of them EMULATED" if up.emulated else ""
     processes = f"; {up.workers} processes" if up.workers > 1 else ""
-    replicas = "1 replica" if up.replicas == 1 else f"{up.replicas} replicas"
-    keys = "1 key" if up.keys == 1 else f"{up.keys} keys"
+    replicas, keys = counted(up.replicas, "replica"), counted(up.keys, "key")
     click.echo(f"{replicas}{emulated}; {keys}{processes}", err=True)
     if up.recovered:
-        click.echo(
-            f"{up.recovered} requests that a crash left open are closed as interrupted", err=True
-        )
+        left = counted(up.recovered, "request")
+        are = "is" if up.recovered == 1 else "are"
+        click.echo(f"{left} that a crash left open {are} closed as interrupted", err=True)
     sys.stdout.flush()

@@ -22,7 +22,7 @@ from neocloud.cli.ledger_file import (
     read_period,
     segments_option,
 )
-from neocloud.cli.tables import console, table
+from neocloud.cli.tables import console, counted, table
 from neocloud.ledger import Reader, UsageEvent
 from neocloud.spec import Cloud
 from neocloud.units import Period
@@ -134,4 +134,5 @@ def _show(s: UsageSummary) -> None:
             )
         )
     tokens = s.input_tokens + s.output_tokens
-    click.echo(f"{s.requests:,} requests ended, {tokens:,} tokens; {s.open_requests:,} are open.")
+    are_open = f"{s.open_requests:,} {'is' if s.open_requests == 1 else 'are'} open"
+    click.echo(f"{counted(s.requests, 'request')} ended, {counted(tokens, 'token')}; {are_open}.")

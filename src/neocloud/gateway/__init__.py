@@ -9,8 +9,10 @@ from neocloud.gateway.metering.meter import Meter
 from neocloud.gateway.metering.observing import Observing, observing_of
 from neocloud.gateway.observability.exposition import joined
 from neocloud.gateway.observability.logs import LogFormat, configure
+from neocloud.gateway.operation.door import check_doors
 from neocloud.gateway.requests.gateway import Gateway
 from neocloud.gateway.settings import (
+    Doors,
     Emulation,
     Listen,
     Management,
@@ -40,6 +42,7 @@ __all__ = [
     "REMOTE_SITE",
     "Backend",
     "Callers",
+    "Doors",
     "Emulation",
     "Fleet",
     "Gateway",
@@ -60,6 +63,7 @@ __all__ = [
     "UsageQuery",
     "WorkerError",
     "cache_secret",
+    "check_doors",
     "configure",
     "fleet_of_endpoints",
     "fleet_of_plan",

@@ -41,6 +41,14 @@ class TlsFiles(msgspec.Struct, frozen=True):
     key: Path
 
 
+class Doors(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a gateway listens, as in `Settings`."""
+
+    listen: Listen
+    admin: Listen | None
+    tls: TlsFiles | None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What `run` needs.
 

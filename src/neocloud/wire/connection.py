@@ -370,10 +370,13 @@ class ServerConnection(asyncio.Protocol):
             if exchange.started:
                 exchange.abort()
             else:
-                exchange.respond(500, *self.server.refusal(500, "internal error"))
+                exchange.respond(500, *self.server.refusal(500, "internal error", exchange.path))
 
     def _answer_refusal(self, status: int, reason: str) -> None:
-        headers, body = self.server.refusal(status, reason)
+        # Within a message the target is its own; between two it would be the one before.
+        target = target_of(self._url) if self._stage != _IDLE else None
+        path = (target or "").partition("?")[0]
+        headers, body = self.server.refusal(status, reason, path)
         self.send(
             b"%b%b%bconnection: close\r\ncontent-length: %d\r\n\r\n%b"
             % (status_line(status), self.server.date_line, header_lines(headers), len(body), body)

@@ -17,8 +17,11 @@ from neocloud.wire.records import Limits
 Handler = Callable[[Exchange], None]
 """Takes a request. It answers at once, or keeps the exchange and answers later."""
 
-Refusal = Callable[[int, str], tuple[Headers, bytes]]
-"""Headers and body of the answer to a request that no handler sees (malformed, too large)."""
+Refusal = Callable[[int, str, str], tuple[Headers, bytes]]
+"""Headers and body of the answer to a request that no handler sees (malformed, too large).
+
+Takes status, reason, and the path that was asked for: empty where it was not read.
+"""
 
 _SWEEP_S = 0.5
 """How often time limits are checked; they are kept to this precision."""
@@ -28,8 +31,9 @@ _TLS_END_S = 2.0
 """How long a client may take to agree to the end of a TLS connection."""
 
 
-def plain_refusal(status: int, reason: str) -> tuple[Headers, bytes]:
+def plain_refusal(status: int, reason: str, path: str) -> tuple[Headers, bytes]:
     """A refusal as one line of text."""
+    del path
     return ((b"content-type", b"text/plain; charset=utf-8"),), f"{status} {reason}\n".encode()
 
 

@@ -136,6 +136,7 @@ def test_wrong_calls_are_told_as_json(running, page, method, body, status):
     answer = running.order(page, body, method=method)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
     assert answer.json()["error"]["message"]
+    assert answer.headers.get("allow") == ("GET" if status == 405 else None)
 
 
 @pytest.fixture(scope="module")

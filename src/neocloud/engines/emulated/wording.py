@@ -147,6 +147,7 @@ def error_of(refused: BadRequestError) -> bytes:
     return error_body(refused.status, str(refused), refused.param, refused.code)
 
 
-def refusal(status: int, reason: str) -> tuple[Lines, bytes]:
+def refusal(status: int, reason: str, path: str) -> tuple[Lines, bytes]:
     """What the wire answers to requests that never get here."""
+    del path
     return JSON_HEADERS, error_body(status, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 
 import msgspec
@@ -9,7 +10,9 @@ import msgspec
 from neocloud.wire import NO_LINES, Headers, Lines, header_lines
 
 JSON = header_lines(((b"content-type", b"application/json"),))
-TEXT = header_lines(((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
+TEXT = header_lines(((b"content-type", b"text/plain; charset=utf-8"),))
+METRICS = header_lines(((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
+"""Of Prometheus' text format."""
 
 _OPENAI_TYPES = {
     400: "invalid_request_error",
@@ -59,6 +62,11 @@ class ApiError(Exception):
         self.retry_after_s = retry_after_s
 
 
+def whole_seconds(wait_s: float) -> int:
+    """A wait as clients are told it: in whole seconds, rounded up, at least one."""
+    return max(1, math.ceil(wait_s))
+
+
 def error_type(status: int, *, anthropic: bool) -> str:
     """Word for the kind of error, as the API's own clients map it to exceptions."""
     if anthropic:
@@ -94,10 +102,22 @@ def error_body(
     return openai_error(status, message, code)
 
 
-def refusal(status: int, reason: str) -> tuple[Headers, bytes]:
+def is_anthropic(path: str) -> bool:
+    """True if whoever asks there expects errors of Anthropic's shape."""
+    return path == "/v1/messages" or path.startswith("/v1/messages/")
+
+
+def refusal(status: int, reason: str, path: str) -> tuple[Headers, bytes]:
     """What the server says of a request that it could not even read."""
     code = HTTPStatus(status).phrase.lower().replace(" ", "_")
-    return JSON, openai_error(status, reason, code)
+    return JSON, error_body(status, reason, code, anthropic=is_anthropic(path))
+
+
+def wrong_method(allowed: bytes) -> ApiError:
+    """405, with the methods that there are, as `GET, HEAD`."""
+    use = allowed.decode().replace(", ", " or ")
+    lines = header_lines(((b"allow", allowed),))
+    return ApiError(405, f"use {use} here", "method_not_allowed", lines=lines)
 
 
 def with_request_id(lines: Lines, request_id: bytes, *, anthropic: bool = False) -> Lines:

@@ -23,6 +23,8 @@ from neocloud.ledger import UsageEvent
 LogFormat = Literal["text", "json"]
 
 _access = logging.getLogger("neocloud.access")
+reloads = logging.getLogger("neocloud.reload")
+"""What came of reloads: told whatever the level is, since the operator asked for each."""
 _QUEUED = 8192
 """Lines that may wait to be written."""
 _PERIOD_S = 0.1
@@ -129,6 +131,7 @@ def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -
         old.close()
     root.addHandler(handler)
     root.setLevel(level)
+    reloads.setLevel(min(level, logging.INFO))  # the answer to whoever asked for one
     # What libraries tell of every connection helps nobody who watches a gateway.
     for noisy in ("urllib3", "requests", "asyncio"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

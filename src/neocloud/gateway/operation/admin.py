@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from neocloud import __version__
-from neocloud.gateway.apis.refusals import JSON, TEXT
+from neocloud.gateway.apis.refusals import JSON, METRICS
 from neocloud.gateway.observability.exposition import joined
 from neocloud.gateway.operation.admin_error import AdminError
 from neocloud.gateway.operation.admin_keys import AdminKeys
@@ -143,6 +143,8 @@ class Admin:
             told = await answer(call)
         except AdminError as error:
             lines = _BEARER if error.status == 401 else JSON
+            if error.allow:
+                lines = Lines(lines + header_lines(((b"allow", error.allow.encode()),)))
             exchange.respond(error.status, lines, _error(error.code, str(error)))
         except LedgerError as error:
             exchange.respond(503, JSON, _error("ledger", str(error)))
@@ -151,7 +153,7 @@ class Admin:
             exchange.respond(500, JSON, _error("internal_error", "internal error"))
         else:
             if isinstance(told, Metrics):
-                exchange.respond(200, TEXT, told.text)
+                exchange.respond(200, METRICS, told.text)
             else:
                 body = told if isinstance(told, bytes) else msgspec.json.encode(told)
                 exchange.respond(200, _NO_STORE, body)
@@ -178,7 +180,8 @@ class Admin:
             others = {method for method, each in self._pages if each == page}
             if others:
                 wanted = " or ".join(sorted(others))
-                raise AdminError(405, "method_not_allowed", f"use {wanted} here")
+                allow = ", ".join(sorted(others))
+                raise AdminError(405, "method_not_allowed", f"use {wanted} here", allow=allow)
             raise AdminError(404, "not_found", f"there is nothing at {exchange.path[:200]}")
         return answer, Call(name, dict(parse_qsl(exchange.query)), exchange.body)
 
@@ -248,6 +251,7 @@ def _error(code: str, message: str) -> bytes:
     return msgspec.json.encode({"error": {"code": code, "message": message}})
 
 
-def _refusal(status: int, reason: str) -> tuple[Headers, bytes]:
+def _refusal(status: int, reason: str, path: str) -> tuple[Headers, bytes]:
+    del path
     code = HTTPStatus(status).phrase.lower().replace(" ", "_")
     return JSON, _error(code, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -10,7 +11,8 @@ from neocloud.gateway.operation.admin_keys import AdminKeys
 from neocloud.gateway.operation.operations import Operations
 from neocloud.gateway.operation.reload import reload_and_tell
 from neocloud.gateway.operation.signals import Signals
-from neocloud.gateway.settings import Listen, Management, Settings, SettingsError
+from neocloud.gateway.operation.tls import tls_context
+from neocloud.gateway.settings import Doors, Listen, Management, Settings, SettingsError
 from neocloud.ledger import keys_of
 from neocloud.wire import bound_socket
 
@@ -25,6 +27,20 @@ def bound(listen: Listen, *, shared: bool = False) -> socket.socket:
         return bound_socket(listen.host, listen.port, shared=shared)
     except OSError as error:
         raise SettingsError(f"cannot listen on {listen}: {error.strerror}") from None
+
+
+def check_doors(doors: Doors) -> None:
+    """See that nobody else listens there and that the certificate holds; nothing stays open.
+
+    Raises:
+        SettingsError: an address cannot be listened on, or the certificate cannot be used.
+    """
+    if doors.tls is not None:
+        tls_context(doors.tls)
+    with contextlib.ExitStack() as stack:
+        for listen in (doors.listen, doors.admin):
+            if listen is not None:
+                stack.enter_context(bound(listen))
 
 
 def address_of(made: socket.socket) -> Listen:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from neocloud.engines import Endpoint, EngineStartError
+from neocloud.gateway.observability.logs import reloads
 from neocloud.gateway.operation.engine_room import EngineRoom
 from neocloud.gateway.operation.operations import Reloaded
 from neocloud.gateway.operation.tls import tls_context
 from neocloud.gateway.settings import Management, Settings, SettingsError
 from neocloud.ledger import LedgerError
 
-log = logging.getLogger(__name__)
+log = reloads
 
 Apply = Callable[[Settings, tuple[Endpoint, ...]], Awaitable[None]]
 
@@ -123,10 +123,10 @@ async def reload_and_tell(reload: Callable[[], Awaitable[Reloaded]]) -> None:
     except SettingsError as error:
         log.error("not reloaded, all stays as it was:\n%s", error)  # noqa: TRY400
         return
-    log.warning("reloaded")
+    log.info("reloaded")
     for word, names in (("new", came.added), ("gone", came.removed), ("starting", came.starting)):
         if names:
-            log.warning("%s: %s", word, ", ".join(names))
+            log.info("%s: %s", word, ", ".join(names))
     for need in came.needs_restart:
         log.warning("this needs a restart: %s", need)
     for note in came.notes:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from neocloud.gateway.apis import APIS
-from neocloud.gateway.apis.refusals import JSON, TEXT, ApiError
+from neocloud.gateway.apis.messages import COUNT_TOKENS, no_token_count
+from neocloud.gateway.apis.refusals import JSON, METRICS, TEXT, ApiError, wrong_method
 from neocloud.gateway.apis.responses import not_kept
 from neocloud.gateway.observability.metrics import Measured, metrics_page
 from neocloud.gateway.pages.models import model_card, model_list
@@ -66,10 +67,12 @@ class Pages:
             page = self._model
         if page is None and path.startswith(_RESPONSE):
             raise not_kept(path)
+        if page is None and path == COUNT_TOKENS:
+            raise no_token_count()
         if page is None:
             raise ApiError(404, f"there is nothing at {path[:200]}{_base(path)}", "not_found")
         if exchange.method not in ("GET", "HEAD"):
-            raise ApiError(405, "use GET here", "method_not_allowed")
+            raise wrong_method(b"GET, HEAD")
         page(exchange)
 
     def _models(self, exchange: Exchange) -> None:
@@ -110,7 +113,7 @@ def _respond(exchange: Exchange, done: asyncio.Future[bytes]) -> None:
         log.error("the page of metrics cannot be made", exc_info=_error(done))
         exchange.respond(500, TEXT, b"the page cannot be made\n")
     else:
-        exchange.respond(200, TEXT, done.result())
+        exchange.respond(200, METRICS, done.result())
 
 
 def _error(done: asyncio.Future[bytes]) -> BaseException | None:

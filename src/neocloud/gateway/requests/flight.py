@@ -12,6 +12,7 @@ from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage
 from neocloud.gateway.apis.refusals import JSON, error_body, with_request_id
 from neocloud.gateway.fleet.replicas import Backend, Serving
 from neocloud.gateway.requests.entry import Entry
+from neocloud.gateway.requests.faults import TOO_LATE, told_of
 from neocloud.gateway.requests.ticket import Ticket
 from neocloud.gateway.requests.tokens import count_of, tell_progress
 from neocloud.gateway.requests.unstreamed import whole_answer
@@ -21,7 +22,6 @@ from neocloud.wire import (
     Lines,
     ResponseHead,
     UpstreamError,
-    UpstreamFault,
     header_lines,
 )
 
@@ -181,12 +181,7 @@ class Flight:
         self._gateway.attempt_failed(self._attempt(error.fault.value))
         if not self._head_sent and not self._held and self._again():
             return
-        late = error.fault is UpstreamFault.TIMEOUT
-        self._fail(
-            504 if late else 502,
-            "the engine did not answer in time" if late else "the engine broke off",
-            "engine_timeout" if late else "engine_failed",
-        )
+        self._fail(*told_of(error.fault))
 
     # for the gateway
 
@@ -197,7 +192,7 @@ class Flight:
         self._drop_call(broken=True)
         self._gateway.attempt_failed(self._attempt("replica_down"))
         if not self._again():
-            self._fail(504, "the engine did not answer in time", "engine_timeout")
+            self._fail(*TOO_LATE)
 
     # own
 

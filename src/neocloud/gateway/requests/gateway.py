@@ -14,7 +14,15 @@ import msgspec
 
 from neocloud.gateway.apis import APIS, Api
 from neocloud.gateway.apis.media import media_of
-from neocloud.gateway.apis.refusals import JSON, ApiError, error_body, with_request_id
+from neocloud.gateway.apis.refusals import (
+    JSON,
+    ApiError,
+    error_body,
+    is_anthropic,
+    whole_seconds,
+    with_request_id,
+    wrong_method,
+)
 from neocloud.gateway.fleet.replicas import Fleet, Serving
 from neocloud.gateway.fleet.shares import HourShares
 from neocloud.gateway.observability.metrics import Process
@@ -102,7 +110,7 @@ class Gateway:
             else:
                 self._serve(exchange, api)
         except ApiError as error:
-            self.refuse(exchange, error, anthropic=api is not None and api.anthropic)
+            self.refuse(exchange, error, anthropic=is_anthropic(exchange.path))
 
     def refuse(self, exchange: Exchange, error: ApiError, *, anthropic: bool) -> None:
         """Answer a request that was not admitted."""
@@ -127,7 +135,7 @@ class Gateway:
             retry_after_s = 1.0
         if retry_after_s is None or not math.isfinite(retry_after_s):
             return JSON
-        return Lines(b"%bretry-after: %d\r\n" % (JSON, max(1, math.ceil(retry_after_s))))
+        return Lines(b"%bretry-after: %d\r\n" % (JSON, whole_seconds(retry_after_s)))
 
     # for flights
 
@@ -207,7 +215,7 @@ class Gateway:
 
     def _serve(self, exchange: Exchange, api: Api) -> None:
         if exchange.method != "POST":
-            raise ApiError(405, "use POST here", "method_not_allowed")
+            raise wrong_method(b"POST")
         caller = self.callers.find(exchange)
         if self.draining or self.ledger.failure is not None:
             raise ApiError(503, self.why_not_ready or "not ready", "not_ready")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neocloud.gateway.apis.api import Asked
 from neocloud.gateway.apis.media import Media
-from neocloud.gateway.apis.refusals import ApiError
+from neocloud.gateway.apis.refusals import ApiError, whole_seconds
 from neocloud.gateway.tenants.rules import MEDIUM_TOKENS, TEMPLATE_TOKENS, ModelRule
 from neocloud.quotas import RateLeft, Refusal
 from neocloud.wire import NO_LINES, Lines
@@ -13,11 +13,16 @@ UNBOUNDED_OUTPUT = 4096
 """Output tokens reckoned with where neither client nor file bounds an answer: assumption."""
 
 _WHY = {
-    "requests": "too many requests a minute",
-    "tokens": "too many tokens a minute",
-    "concurrency": "too many requests at once",
+    "requests": "too many requests: the limit is {limit} a minute",
+    "tokens": "too many tokens: the limit is {limit} a minute, and what a request may still use "
+    "counts",
+    "concurrency": "too many requests at once: the limit is {limit}",
     "budget": "the budget of this month is used up",
     "unavailable": "limits cannot be checked at present",
+}
+_NEVER = {
+    "tokens": "this request alone exceeds the limit of {limit} tokens a minute",
+    "budget": "this request alone may cost more than the budget of a month",
 }
 
 
@@ -44,10 +49,14 @@ def refused(refusal: Refusal, lines: Lines) -> ApiError:
     if kind == "unavailable":
         return ApiError(503, _WHY[kind], "limits_unavailable", retry_after_s=1.0)
     code = "insufficient_quota" if kind == "budget" else "rate_limit_exceeded"
-    if refusal.retry_after_s is None and kind == "tokens":
-        why = f"this request alone exceeds the limit of {refusal.limit} {kind} a minute"
-        return ApiError(413, why, "request_exceeds_limit", lines=lines)
-    return ApiError(429, _WHY[kind], code, lines=lines, retry_after_s=refusal.retry_after_s)
+    wait_s = refusal.retry_after_s
+    if wait_s is None:
+        why = _NEVER.get(kind, _WHY[kind]).format(limit=refusal.limit)
+        if kind == "tokens":
+            return ApiError(413, why, "request_exceeds_limit", lines=lines)
+        return ApiError(429, why, code, lines=lines)
+    why = f"{_WHY[kind].format(limit=refusal.limit)}; come again in {whole_seconds(wait_s)} s"
+    return ApiError(429, why, code, lines=lines, retry_after_s=wait_s)
 
 
 _REQUESTS = (

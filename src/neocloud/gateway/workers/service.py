@@ -244,7 +244,7 @@ class Service:
             left_s = 0.0 if at_once.is_set() else max(0.0, until_s - time.monotonic())
             cut = await self._server.close_gracefully(left_s)
             if cut:
-                log.warning("%d connections were cut off at the end", cut)
+                log.warning("connections cut off at the end: %d", cut)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

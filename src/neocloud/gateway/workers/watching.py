@@ -59,4 +59,4 @@ def energy_meters(observing: Observing, ledger: Ledger) -> EnergyMeters:
 def warn_of_undelivered(ground: Ground) -> None:
     """Tell which reservations have no room beside the plan: they are metered as far as they do."""
     for name, short in undelivered(ground, time.time_ns()).items():
-        log.warning("contract %s: %d of its accelerators are not free beside the plan", name, short)
+        log.warning("contract %s: accelerators not free beside the plan: %d", name, short)

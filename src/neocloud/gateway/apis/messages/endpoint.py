@@ -20,6 +20,7 @@ from neocloud.gateway.apis.messages.usage import error_of_engine, usage_of_messa
 from neocloud.gateway.apis.openai.body import engine_body
 from neocloud.gateway.apis.refusals import ApiError
 
+COUNT_TOKENS = "/v1/messages/count_tokens"
 _BILLING = BILLING_HEADER.encode()
 
 
@@ -40,6 +41,16 @@ class _Request(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Request)
+
+
+def no_token_count() -> ApiError:
+    """What `POST /v1/messages/count_tokens` is answered."""
+    return ApiError(
+        404,
+        f"{COUNT_TOKENS} is not served: not every engine can count tokens without answering; the "
+        "usage of each answer tells how many its prompt had",
+        "no_token_count",
+    )
 
 
 class _ThroughMessages:
