@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -145,6 +146,33 @@ def test_a_tranche_of_last_resort():
     found = between(cloud(contracts=contracts), sold)
     # 16 accelerators stand there, of which 4 were sold for 10 hours: 8 are left all month.
     assert found == {LAST_RESORT: Decimal(8 * 672), ON_DEMAND: Decimal("128.00")}
+
+
+def test_a_prepayment_and_what_it_pays_of_the_month():
+    """1,200 are paid ahead; of the 365 days that they pay for 28 are in February."""
+    contracts = (
+        f"  - {{name: paid, {TERM}, accelerators: 1, price: 2, "
+        "prepayments: [{date: 2027-02-01, amount: 1200}]}"
+    )
+    found = between(cloud(contracts=contracts), mtok(3))
+    assert float(found[PREPAID]) == pytest.approx(1200 - 1200 * 28 / 365)
+    assert set(found) <= {PREPAID, ROUNDING}
+    assert abs(found.get(ROUNDING, Decimal(0))) <= Decimal("0.01")
+
+
+def test_what_is_given_back_for_a_missed_level():
+    """8 accelerators for 672 hours at 2 are 10,752; a tenth is given back: half were down."""
+    contracts = (
+        f"  - {{name: big, {TERM}, accelerators: 8, price: 2, "
+        "service_level: {availability: [{below: 0.9, credit_share: 0.1}]}}"
+    )
+    spans = (
+        held("2027-02-01", 336, 8, "contract/big"),
+        held("2027-02-15", 336, 8, "contract/big", purpose="down"),
+    )
+    found = between(cloud(contracts=contracts), *spans)
+    assert found[SERVICE] == Decimal("-1075.20")
+    assert set(found) == {SERVICE}
 
 
 def test_a_minimum_spend_and_credits_that_are_no_difference():
