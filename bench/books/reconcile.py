@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rating import BATCH, MODELS, event
+from month import BATCH, MODELS, event
 
 from neocloud.books.accounts import SqliteBooks, books_path
 from neocloud.books.invoices import Office, close_month

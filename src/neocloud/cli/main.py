@@ -60,7 +60,7 @@ class _Verbs(click.Group):
 def cli() -> None:
     """Plan and run a multi-site GPU cloud for AI inference out of one file, cloud.yaml.
 
-    Exit status: 0 done, 2 wrong input, 3 infeasible.
+    Exit status: 0 done, 1 `reconcile` found differences, 2 wrong input, 3 infeasible.
     """
 
 

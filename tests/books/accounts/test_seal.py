@@ -59,7 +59,7 @@ def test_what_went_and_what_came_is_named_whatever_the_order(kept, gone, come, r
 @pytest.mark.parametrize(
     "change",
     [{"output_tokens": 7}, {"cached_tokens": 3}, {"status": Status.FAILED}, {"pool": "other"},
-     {"reasoning_tokens": 1}, {"price_version": "0a"}, {"model": "gemma"}],
+     {"reasoning_tokens": 1}, {"key_id": "other"}, {"price_version": "0a"}, {"model": "gemma"}],
 )  # fmt: skip
 def test_an_event_that_changed_is_named_on_both_sides(change):
     events = many(1000)

@@ -205,8 +205,8 @@ def seal_difference(before: Seal, now: Seal) -> SealDifference:
 def _key(e: UsageEvent) -> bytes:
     known, mark = _mark(e.request_id)
     content = (
-        f"{e.admitted_ns} {e.status} {e.price_version} {e.api} {e.site} {e.pool} {e.accelerator} "
-        f"{e.estimated}"
+        f"{e.admitted_ns} {e.status} {e.price_version} {e.key_id} {e.api} {e.site} {e.pool} "
+        f"{e.accelerator} {e.estimated}"
     )
     return _KEY.pack(
         known, mark, _model(e.model), crc32(content.encode()), e.input_tokens, e.cached_tokens,
