@@ -200,6 +200,50 @@ def test_a_span_in_pieces_costs_what_it_costs_whole(times):
     assert sum(x.quantity for x in rate(HOURS, [], whole, cut, terms(RESERVED)).lines) == 8
 
 
+_gateways = st.lists(
+    st.lists(st.integers(0, 60), min_size=2, max_size=8, unique=True).map(sorted), max_size=3
+)
+
+
+@given(_gateways, st.randoms(use_true_random=False), st.integers(1, 3))
+def test_what_several_gateways_tell_of_one_holder_is_billed_once(gateways, chance, often):
+    """Each writes spans of its own times: what they cover together counts, each hour once."""
+    start = parse_utc("2026-10-31")
+    name = "ashburn/h100-sxm/contract/big"
+    spans = [
+        held("2026-10-01", "2026-10-02", start_ns=start + a * HOUR_NS, end_ns=start + b * HOUR_NS,
+             holder=name, event_id=f"{gateway}@{a}")
+        for gateway, times in enumerate(gateways)
+        for a, b in pairwise(times)
+    ] * often  # fmt: skip
+    chance.shuffle(spans)
+    covered = {h for times in gateways for h in range(times[0], times[-1])}
+    contracts = terms(RESERVED)
+    rated = rate(HOURS, [], spans, contracts=contracts)
+    assert sum(x.quantity for x in rated.lines) == 8 * len(covered) * HOUR_NS
+    parts = Tally(HOURS, contracts), Tally(HOURS, contracts)
+    for span in spans:
+        chance.choice(parts).hold([span])
+    parts[0].merge(parts[1])
+    assert parts[0].rated() == rated
+    other = [held("2026-10-31", "2026-11-01", holder="ashburn/h100-sxm/contract/more")]
+    both = rate(HOURS, [], [*spans, *other], contracts=contracts)
+    assert sum(x.quantity for x in both.lines) == 8 * (len(covered) + 24) * HOUR_NS
+
+
+def test_spans_of_gateways_that_take_turns_take_little_room():
+    times = [parse_utc("2026-10-01") + n * 60 * 10**9 for n in range(20_000)]
+    spans = (
+        held("2026-10-01", "2026-10-02", start_ns=a, end_ns=a + 120 * 10**9, event_id=str(a))
+        for a in times
+    )
+    tally = Tally(HOURS)
+    tally.hold(spans)
+    assert tally.steps_held < 2000
+    (line,) = tally.rated().lines
+    assert line.quantity == 8 * (times[-1] + 120 * 10**9 - times[0])
+
+
 def test_time_is_rounded_once_halves_to_even():
     meter = Meter.ACCELERATOR_HOUR
     assert [amount_of(meter, n * HOUR_NS // 2, 1) for n in (1, 3, 5)] == [0, 2, 2]

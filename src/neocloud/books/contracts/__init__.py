@@ -19,8 +19,9 @@ from neocloud.books.contracts.records import (
     TermsStep,
 )
 from neocloud.books.contracts.settle import MonthOfUse, Settled, settle
-from neocloud.books.contracts.spans import Step, disjoint, held_time, joined
+from neocloud.books.contracts.spans import held_time, joined
 from neocloud.books.contracts.terms import committed_in, held_in, pieces_of, terms_of
+from neocloud.books.rating import Step, disjoint
 
 __all__ = [
     "Charge",

@@ -9,8 +9,9 @@ import msgspec
 
 from neocloud.activity import Purpose
 from neocloud.books.contracts.records import Terms
-from neocloud.books.contracts.spans import Holder, Step, joined
+from neocloud.books.contracts.spans import joined
 from neocloud.books.prices import midnight_ns
+from neocloud.books.rating import Holder, Step
 from neocloud.catalog import Catalog
 from neocloud.ledger import AllocationEvent
 from neocloud.spec import Cloud

@@ -22,10 +22,10 @@ from neocloud.books.contracts.records import (
     ServiceCount,
     Terms,
 )
-from neocloud.books.contracts.spans import Step, held_time
+from neocloud.books.contracts.spans import held_time
 from neocloud.books.contracts.terms import committed_in, held_in, pieces_of
 from neocloud.books.prices import TokenBill, midnight_ns
-from neocloud.books.rating import RatedLine
+from neocloud.books.rating import RatedLine, Step
 from neocloud.units import Period, parse_period
 
 

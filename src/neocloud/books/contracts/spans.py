@@ -1,34 +1,11 @@
-"""Spans of held accelerators as steps over time: joined, never counted twice."""
+"""Who held what over a span of time, and how long."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from heapq import heappop, heappush
-from itertools import pairwise
+from collections.abc import Iterable
 
-import msgspec
-
+from neocloud.books.rating import Holder, Step, add_step, disjoint, holder_of
 from neocloud.ledger import AllocationEvent
-
-Step = tuple[int, int, int]
-"""Start and end, ns, and how many accelerators are held from the one to the other."""
-
-
-class Holder(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """Who holds accelerators, where and what for."""
-
-    holder: str
-    site: str
-    pool: str
-    accelerator: str
-    model: str
-    tenant: str
-    purpose: str
-
-    @property
-    def contract(self) -> str:
-        """Name of the contract that it is held under, by the holder's name; else empty."""
-        return self.holder.partition("/contract/")[2]
 
 
 def joined(
@@ -43,44 +20,8 @@ def joined(
     for e in events:
         start, end = max(e.start_ns, start_ns), min(e.end_ns, end_ns)
         if start < end and e.accelerators > 0:
-            holder = Holder(
-                holder=e.holder, site=e.site, pool=e.pool, accelerator=e.accelerator,
-                model=e.model, tenant=e.tenant, purpose=e.purpose,
-            )  # fmt: skip
-            _append(spans.setdefault(holder, []), (start, end, e.accelerators))
+            add_step(spans.setdefault(holder_of(e), []), (start, end, e.accelerators))
     return {holder: disjoint(spans[holder]) for holder in sorted(spans)}
-
-
-def _append(steps: list[Step], step: Step) -> None:
-    """Add a step; one that goes on from the last becomes part of it, as most do in a ledger."""
-    if steps and steps[-1][1:] == (step[0], step[2]):
-        steps[-1] = (steps[-1][0], *step[1:])
-    else:
-        steps.append(step)
-
-
-def disjoint(spans: Sequence[Step]) -> tuple[Step, ...]:
-    """Steps of the largest count at each moment; neighbours of the same count are one."""
-    cuts = sorted({time for start, end, _ in spans for time in (start, end)})
-    waiting = sorted(spans)
-    open_: list[tuple[int, int]] = []
-    found: list[Step] = []
-    number = 0
-    for at, until in pairwise(cuts):
-        while number < len(waiting) and waiting[number][0] <= at:
-            _, end, count = waiting[number]
-            heappush(open_, (-count, end))
-            number += 1
-        while open_ and open_[0][1] <= at:
-            heappop(open_)
-        if not open_:
-            continue
-        count = -open_[0][0]
-        if found and found[-1][1] == at and found[-1][2] == count:
-            found[-1] = (found[-1][0], until, count)
-        else:
-            found.append((at, until, count))
-    return tuple(found)
 
 
 def held_time(steps: Iterable[Step], start_ns: int, end_ns: int) -> int:

@@ -17,9 +17,11 @@ from neocloud.books.rating.records import (
     total_pico,
 )
 from neocloud.books.rating.single import RatedEvent, rate_event
+from neocloud.books.rating.steps import Holder, Step, add_step, disjoint, holder_of
 from neocloud.books.rating.tally import Tally, rate
 
 __all__ = [
+    "Holder",
     "PreviewLine",
     "PreviewSum",
     "RatePreview",
@@ -27,10 +29,14 @@ __all__ = [
     "RatedEvent",
     "RatedLine",
     "RequestCount",
+    "Step",
     "Tally",
     "UnpricedHoursError",
     "UnpricedModelError",
+    "add_step",
     "amount_of",
+    "disjoint",
+    "holder_of",
     "make_preview",
     "preview_csv",
     "rate",

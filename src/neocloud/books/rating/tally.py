@@ -20,13 +20,13 @@ from neocloud.books.prices import (
     PriceVersion,
     TokenBill,
 )
-from neocloud.books.rating.held import held_sums
+from neocloud.books.rating.held import add_spans, held_sums
 from neocloud.books.rating.pricing import held_lines, token_lines
 from neocloud.books.rating.records import Rated, RequestCount, UnpricedModelError
 from neocloud.books.rating.slots import Slots
+from neocloud.books.rating.steps import Holder, Step, add_step
 from neocloud.books.rating.sums import (
     CountKey,
-    HeldKey,
     HourKey,
     Share,
     TokenKey,
@@ -57,7 +57,7 @@ class Tally:
         self._tokens: dict[TokenKey, int] = {}
         self._first_hour: dict[tuple[str, str, str, bool, str, int], int] = {}
         self._shared: dict[HourKey, dict[Share, int]] = {}
-        self._held: dict[HeldKey, int] = {}
+        self._held: dict[Holder, list[Step]] = {}
         self._counts: dict[CountKey, list[int]] = {}
         self._versions: dict[str, _Version] = {}
         self._rate_contracts: dict[tuple[str, str], list[int]] = {}
@@ -115,10 +115,14 @@ class Tally:
     def hold(self, spans: Iterable[AllocationEvent], period: Period | None = None) -> None:
         """Add accelerator-time that tenants held, of the part of the spans within the period.
 
-        Raises:
-            UnpricedHoursError: neither a contract nor a price covers a tenant's span.
+        Spans of one holder that overlap count once, in whichever calls they come.
         """
-        held_sums(spans, period, self.book.current, self.contracts, self._held)
+        add_spans(spans, period, self._held)
+
+    @property
+    def steps_held(self) -> int:
+        """Steps of held accelerators that are kept: what memory grows with."""
+        return sum(map(len, self._held.values()))
 
     def merge(self, other: Tally) -> None:
         """Add the sums of another part of the same usage, made with the same book and contracts."""
@@ -126,7 +130,10 @@ class Tally:
         self._fold()
         other._fold()
         _add(self._tokens, other._tokens)
-        _add(self._held, other._held)
+        for holder, steps in other._held.items():
+            mine_held = self._held.setdefault(holder, [])
+            for step in steps:
+                add_step(mine_held, step)
         for segment, hour in other._first_hour.items():
             self._first_hour[segment] = min(hour, self._first_hour.get(segment, hour))
         for key, shares in other._shared.items():
@@ -136,11 +143,17 @@ class Tally:
             mine[:] = [a + b for a, b in zip(mine, counts, strict=True)]
 
     def rated(self) -> Rated:
-        """Price all that was added."""
+        """Price all that was added.
+
+        Raises:
+            UnpricedHoursError: neither a contract nor a price covers accelerators of a tenant.
+        """
         self._fold()
         lines = token_lines(
             self.book, self.contracts, self._tokens, self._shared, self._first_hour
-        ) + held_lines(self._held, self.book.current.id)
+        ) + held_lines(
+            held_sums(self._held, self.book.current, self.contracts), self.book.current.id
+        )
         return Rated(
             lines=tuple(sorted(lines)),
             requests=tuple(
