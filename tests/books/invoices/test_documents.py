@@ -102,6 +102,16 @@ def test_each_form_says_what_it_is_and_shows_each_line(documents):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_text_keeps_within_its_columns_whatever_a_contract_counts():
+    contract = (
+        "  - {name: a-rate-of-tokens-for-all-of-ashburn, tenant: acme, kind: provisioned, "
+        "model: llama, tokens_per_s: 50000000, price: 0.2, start: 2026-08-01, term_months: 12}"
+    )
+    shown = invoice_text(previewed(cloud(contracts=contract), Memory(), "2026-10"))
+    assert "held 133,920,000,000,000, committed 133,920,000,000,000" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 100
+
+
 @pytest.mark.parametrize(
     ("period", "shown"),
     [

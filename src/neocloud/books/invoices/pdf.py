@@ -220,7 +220,7 @@ class _Story:
                 ])  # fmt: skip
         if not self._invoice.lines:
             rows.append([self._words("Nothing was used that is charged."), "", "", "", ""])
-        return self._grid(rows, (0.36, 0.19, 0.17, 0.15, 0.13), marks, repeat=1)
+        return self._grid(rows, (0.3, 0.2, 0.16, 0.19, 0.15), marks, repeat=1)
 
     def _sums(self) -> Any:
         rows = []
@@ -241,16 +241,19 @@ class _Story:
         return self._grid([[said]], (1.0,), marks)
 
     def _table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
+        rows = list(rows)
+        # As wide as what stands in it, so that no number is broken.
+        lengths = [
+            min(24, max(len(row[n]) for row in (heads, *rows)) + 3) for n in range(len(heads))
+        ]
         shown = [[self._words(h, 7.5, _SOFT, align=2 if n else 0) for n, h in enumerate(heads)]]
         shown += [
             [self._words(cell, 7.5, align=2 if n else 0) for n, cell in enumerate(row)]
             for row in rows
         ]
-        first = 0.22
-        rest = (1.0 - first) / (len(heads) - 1)
         marks = [("LINEBELOW", (0, 0), (-1, 0), 0.6, _INK),
                  ("LINEBELOW", (0, 1), (-1, -1), 0.4, _LINE)]  # fmt: skip
-        return self._grid(shown, (first, *(rest for _ in heads[1:])), marks, repeat=1)
+        return self._grid(shown, [n / sum(lengths) for n in lengths], marks, repeat=1)
 
     def _grid(
         self, rows: Sequence[Sequence[Any]], widths: Sequence[float],

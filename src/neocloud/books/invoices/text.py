@@ -25,6 +25,8 @@ from neocloud.books.invoices.wording import (
 
 _WIDTH = 100
 _RULE = "-" * _WIDTH
+_LEAST = (18, 14, 15, 13)
+"""Of quantity, price, exact amount and amount; wider where their numbers are longer."""
 
 
 def invoice_text(invoice: Invoice) -> str:
@@ -66,14 +68,29 @@ def _parties(seller: Party, buyer: Party) -> Iterator[str]:
 
 
 def _lines(invoice: Invoice) -> Iterator[str]:
+    """Lines under their headings, in columns as wide as their numbers ask for."""
+    groups = [
+        (heading, [(r.text, r.quantity, r.price, r.exact, r.amount) for r in rows])
+        for heading, rows in groups_of(invoice)
+    ]
     exact = exact_head(invoice).replace("Exact", "exact")
-    yield f"{'':40}{'quantity':>18}{'price':>14}{exact:>15}{invoice.currency:>13}"
+    heads = ("", "quantity", "price", exact, invoice.currency)
+    cells = [heads, *(row for _, rows in groups for row in rows)]
+    widths = [
+        max(least, 2 + max(len(row[n]) for row in cells)) for n, least in enumerate(_LEAST, 1)
+    ]
+    room = max(24, _WIDTH - sum(widths))
+
+    def numbers(row: Sequence[str]) -> str:
+        return "".join(f"{cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
+
+    yield " " * room + numbers(heads)
     yield _RULE
-    for heading, rows in groups_of(invoice):
+    for heading, rows in groups:
         yield heading
         for row in rows:
-            first, *rest = textwrap.wrap(row.text, 38)
-            yield (f"  {first:38}{row.quantity:>18}{row.price:>14}{row.exact:>15}{row.amount:>13}")
+            first, *rest = textwrap.wrap(row[0], room - 2)
+            yield f"  {first:{room - 2}}{numbers(row)}"
             for part in rest:
                 yield f"    {part}"
     if not invoice.lines:
@@ -92,6 +109,13 @@ def _tables(invoice: Invoice) -> Iterator[str]:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
+    if sum(widths) + 2 * len(widths) - 2 > _WIDTH:  # counts of tokens may have many digits
+        for row in rows:
+            said = ", ".join(
+                f"{head} {cell}" for head, cell in zip(heads[1:], row[1:], strict=True)
+            )
+            yield from textwrap.wrap(f"{row[0]}: {said}", _WIDTH, subsequent_indent="  ")
+        return
     for row in (heads, *rows):
         first = f"{row[0]:{widths[0]}}"
         rest = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
