@@ -2,7 +2,8 @@
 
 The schedule is fixed once, from the base case: the CFADS of the contracts behind the facility, with
 prepayments as credited and before tax. A payment's principal is `CFADS / DSCR - interest - fees`,
-never below 0 nor above what is owed; with the DSCR left open it is the one at which the last
+never below 0 nor above what is owed (of sculpted facilities over the same contracts each has its
+part of CFADS, by commitment); with the DSCR left open it is the one at which the last
 payment ends the debt, `PV(CFADS at the loan's rate) / debt`. Shocks change the cash, not the
 schedule: it is kept as the share of the debt that each payment repays.
 """
@@ -31,7 +32,19 @@ def shares_of(inputs: Inputs) -> dict[str, tuple[Fraction, ...]]:
         return {}
     setting = setting_of(inputs, Exact(), NONE)
     operations = operate(setting)
-    return {item.key: _shares(setting, operations, item) for item in sculpted}
+    behind: dict[frozenset[str], int] = {}
+    for item in sculpted:
+        same = frozenset(item.contracts)
+        behind[same] = behind.get(same, 0) + item.commitment
+    return {
+        item.key: _shares(
+            setting,
+            operations,
+            item,
+            Fraction(item.commitment, behind[frozenset(item.contracts)]),
+        )
+        for item in sculpted
+    }
 
 
 def paid_for(operations: Operations, facility: Facility, setting: Setting) -> Line:
@@ -50,7 +63,9 @@ def paid_for(operations: Operations, facility: Facility, setting: Setting) -> Li
     return tuple(line)
 
 
-def _shares(setting: Setting, operations: Operations, facility: Facility) -> tuple[Fraction, ...]:
+def _shares(
+    setting: Setting, operations: Operations, facility: Facility, part: Fraction
+) -> tuple[Fraction, ...]:
     plain = msgspec.structs.replace(facility, dsra_months=0)
     terms = terms_of(plain, setting.inputs)
     account = Account(setting, terms)
@@ -68,7 +83,7 @@ def _shares(setting: Setting, operations: Operations, facility: Facility) -> tup
                 share = Fraction(1)
             elif month >= account.repays:
                 period = sum(cfads[since : month + 1])
-                dscr = facility.sculpted_dscr or _even(account, terms, cfads, since)
+                dscr = (facility.sculpted_dscr or 0) / part or _even(account, terms, cfads, since)
                 share = _share(account, period, dscr)
             since = month + 1
         account.fall_due(month, share)
