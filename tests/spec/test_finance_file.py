@@ -80,6 +80,8 @@ CASES = [
      "is owed on 2026-01-01, before its start on 2026-06-01"),
     ("E112", DEBT.format(f"{TERM}, maturity: §2025-06-01").replace(" maturity: 2030-01-01,", ""),
      "the maturity 2025-06-01 is not after 2025-06-01"),
+    ("E106", DEBT.format("kind: delayed_draw, commitment: 5").replace("- {", "- §{"),
+     "Add draws, or collateral"),
     ("E112", CURVE.format(", §{date: 2026-01-01, rate: 0.03}"), "Order rates by their date"),
     # Running costs, merchant business, opening balance.
     ("E110", MARKED_COST.format(""), "the cost has no sum. Give one of per_month"),
@@ -103,6 +105,13 @@ def test_a_mistake_is_told_where_it_stands(code: str, finance: str, told: str) -
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     assert (found.code, found.line, found.column) == (code, line, column), str(found)
     assert told in f"{found.message}. {found.remedy}"
+
+
+def test_what_is_signed_is_signed_before_it_starts() -> None:
+    text = FIGURES.format("").replace("price: 2.5", "price: 2.5, signed: 2026-03-11")
+    (found,) = problems(text)
+    assert (found.code, found.line) == ("E112", 4)
+    assert "signed on 2026-03-11, after its start on 2026-03-10" in found.message
 
 
 def test_pools_are_one_asset_each_and_owned() -> None:

@@ -44,7 +44,7 @@ DEBT = (
 finance:
   assets: [{{name: nodes, kind: accelerators, price: 900000, in_service: 2026-01-01}}]
   debt:
-    - {{name: loan, kind: delayed_draw, margin: 0.06, start: 2026-01-01, maturity: 2031-01-01,
+    - {{name: loan, kind: term_loan, margin: 0.06, start: 2026-01-01, maturity: 2031-01-01,
        {}}}
 """
 )

@@ -100,6 +100,10 @@ def _facility(values: Values, node: Node, path: str, reader: Reader) -> None:  #
     if given(node, "target_dscr") and values.get("amortisation") not in (None, "sculpted"):
         message = f"target_dscr is of sculpted ones, and it is {values['amortisation']}"
         reader.problem(at(node, "target_dscr"), "E112", message, "Write amortisation: sculpted.")
+    needs = kind == "delayed_draw" and not given(node, "outstanding")
+    if needs and not given(node, "draws") and not given(node, "collateral"):
+        message = "the facility has no draws, and no collateral that it is drawn for"
+        reader.problem(node, "E106", message, "Add draws, or collateral: assets.")
     if start:
         _draws(values, node, start, until or start, reader)
 

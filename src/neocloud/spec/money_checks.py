@@ -36,6 +36,10 @@ def _contract(values: Values, node: Node, path: str, reader: Reader) -> None:  #
     if start is None or months is None:
         return
     end = months_after(start, months)
+    signed = values.get("signed")
+    if signed is not None and signed > start:
+        message = f"it is signed on {signed}, after its start on {start}"
+        reader.problem(at(node, "signed"), "E112", message, "Change one of the two days.")
     steps = values.get("price_steps", ())
     for number, step in enumerate(steps):
         place = item(at(node, "price_steps"), number)

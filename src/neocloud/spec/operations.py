@@ -98,6 +98,10 @@ class Merchant:
         Whole(0, 120), "Months until the utilisation is reached, evenly.", "months", default=0,
         origin="assumption: at once",
     )  # fmt: skip
+    purpose: str = optional(
+        Choice(("training", "inference", "backfill", "test")), "What they are used for, most of "
+        "them.", default="training", origin="as of contracts for whole accelerators",
+    )  # fmt: skip
     credit: str = optional(
         Choice(CREDITS), "Credit of those who buy, taken together.", default="unrated",
         origin="nothing is known unless given",

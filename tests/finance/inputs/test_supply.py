@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import msgspec
 import pytest
 
-from neocloud.finance.inputs import Use, inputs_of, obligations_of
+from neocloud.finance.inputs import inputs_of, obligations_of
 from neocloud.finance.inputs.use import use_of
 from neocloud.units import HOUR_NS
 
@@ -237,9 +238,7 @@ def test_a_plan_does_not_know_of_contracts_and_metered_rows_do() -> None:
     assert held.variable[1] == 0
     assert held.variable[2] == pytest.approx(10.2 / 2 / 2 * 1.25 * 744 * 0.09 * 10**12, rel=1e-9)
     assert held.contracts == ("train",)
-    metered = made(SERVED + HELD + REST, Use(**{
-        **{name: getattr(DAY, name) for name in DAY.__struct_fields__}, "planned": False,
-    }))  # fmt: skip
+    metered = made(SERVED + HELD + REST, msgspec.structs.replace(DAY, planned=False))
     assert [c.key for c in metered.costs if c.kind == "power"] == ["power.ashburn"]
     assert cost(metered, "power.ashburn").variable[0] == money("0.09") * 6 * 744
 
@@ -304,3 +303,16 @@ def test_pools_stand_from_their_day_on() -> None:
     assert (pool.in_service, pool.standing, pool.opening_cost) == (0, False, 0)
     early = asset(made(SERVED + REST, DAY), "pool.ashburn/h100-sxm")
     assert (early.in_service, early.standing, early.opening_cost) == (0, True, money(24 * 50_000))
+
+
+def test_pools_to_come_draw_before_they_are_metered() -> None:
+    """A node of 10.2 kW at half load from 11 February on, beside what was metered."""
+    more = "      - {name: later, accelerator: h100-sxm, nodes: 1, start: 2028-02-11}\nmodels:"
+    metered = msgspec.structs.replace(DAY, planned=False)
+    power = cost(made(SERVED.replace("models:", more) + REST, metered), "power.ashburn")
+    day = Fraction(money("0.09"))
+    assert power.variable[0] == 6 * 744 * day
+    beside = 19 * 24 * day * Fraction(51, 10) * Fraction(5, 4)
+    assert power.variable[1] == 6 * 24 * 29 * day + beside
+        5, 4
+    )

@@ -61,7 +61,7 @@ def energy_costs(ground: Ground, draws: Draws) -> Iterator[Cost]:
     Without a plan and metered use all accelerators that stand draw `finance.power_load` of what
     their nodes may. With a plan they draw what it says for its models, and that load for what
     contracts hold and merchants sell, which no plan knows. Metered rows say it all, but for
-    accelerators that stand in no pool: these draw that load.
+    accelerators that stand in no pool and for pools that are still to come: these draw that load.
     """
     for site in ground.cloud.sites.values():
         yield from _site(ground, draws, site)
@@ -108,6 +108,8 @@ def _day(ground: Ground, draws: Draws, site: Site, day: date, month: int) -> dic
                 found[owner.get(name, ALL)] = tuple(own + kw for own in before)
     else:
         used = list(_used(ground, draws.growth, site, day, month))
+        if not draws.growth.use.planned:
+            used += _to_come(ground, draws.growth, site, day)
         if used:
             found[ALL] = tuple(sum(hours) for hours in zip(*used, strict=True))
     for asset in ground.brought():
@@ -124,6 +126,17 @@ def _used(ground: Ground, growth: Growth, site: Site, day: date, month: int) -> 
         if where == site.key and there:
             factor = growth.while_standing(where, pool, model, month)
             yield tuple(kwh * factor for kwh in hours)
+
+
+def _to_come(ground: Ground, growth: Growth, site: Site, day: date) -> Iterator[Day]:
+    """Pools that begin within the months and were not metered yet: their load, from their day."""
+    metered = {(where, pool) for where, pool, _ in growth.use.kwh}
+    load = stated(ground.cloud.finance.power_load) * stated(site.pue)
+    for name, pool in ground.pools.items():
+        where = name.partition("/")[0]
+        later = pool.start is not None and ground.months.first < pool.start <= day
+        if where == site.key and later and (where, pool.key) not in metered:
+            yield (float(pool_mw(ground.catalog, pool) * 1000 * load),) * HOURS
 
 
 def _held(ground: Ground, draws: Draws, site: Site, month: int) -> dict[str, Day]:

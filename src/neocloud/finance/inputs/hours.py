@@ -123,7 +123,7 @@ def _business(
         earned=tuple(earned),
         credit=business.credit,
         accelerator=kind,
-        purpose="merchant",
+        purpose=business.purpose,
         hours=tuple(hours),
         first=first,
     )
