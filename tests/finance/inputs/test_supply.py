@@ -314,5 +314,3 @@ def test_pools_to_come_draw_before_they_are_metered() -> None:
     assert power.variable[0] == 6 * 744 * day
     beside = 19 * 24 * day * Fraction(51, 10) * Fraction(5, 4)
     assert power.variable[1] == 6 * 24 * 29 * day + beside
-        5, 4
-    )
