@@ -41,6 +41,7 @@ def cloud_file(quarter: Quarter, figures: Mapping[str, Figure]) -> str:
     _names(writer, quarter, days_between(before, quarter.first))
     writer.plain(f"name: {quarter.file.removesuffix('.yaml')}")
     writer.plain("currency: USD")
+    _ladder(writer, quarter)
     _tenants(writer, quarter)
     undelivered = _contracts(writer, quarter)
     _finance(writer, quarter, undelivered)
@@ -66,6 +67,8 @@ def _names(writer: Writer, quarter: Quarter, days: int) -> None:
         writer.let("running", quarter.running)
     if quarter.depreciation:
         writer.let("cost_mw", f"4*{quarter.life}*{quarter.depreciation}/power_before")
+    if quarter.capex:
+        writer.let("capex", quarter.capex)
     if quarter.interest:
         writer.let("interest", quarter.interest)
         writer.let("debt_before", quarter.debt_before)
@@ -75,6 +78,27 @@ def _names(writer: Writer, quarter: Quarter, days: int) -> None:
             listed = [one for one in quarter.owed if one.first_day is None]
             weighed = "+".join(f"{one.principal}*{one.rate.removesuffix('*net')}" for one in listed)
             writer.let("net", f"rate*debt_now/({weighed})")
+
+
+def _ladder(writer: Writer, quarter: Quarter) -> None:
+    """Power by day. Its place is made up: the companies stand at dozens."""
+    writer.plain("sites:")
+    writer.plain("  fleet:")
+    writer.plain(f"    metro: {quarter.metro}  # assumption: one of many places")
+    writer.plain("    power_ladder:")
+    before = months_later(quarter.first, -3)
+    writer.assumed("      - ", "date", before, "the quarter before begins")
+    writer.number("        ", "active_mw", "power_before", 3)
+    writer.assumed("      - ", "date", quarter.first, "the quarter begins")
+    writer.number("        ", "active_mw", "power_now", 3)
+    if quarter.contracted:
+        writer.number("        ", "contracted_mw", quarter.contracted)
+    if quarter.target is not None:
+        day, power = quarter.target
+        writer.assumed("      - ", "date", day, "the company's outlook; no forecast uses it")
+        writer.number("        ", "active_mw", power)
+        if quarter.contracted:
+            writer.number("        ", "contracted_mw", quarter.contracted)
 
 
 def _tenants(writer: Writer, quarter: Quarter) -> None:
@@ -87,10 +111,15 @@ def _tenants(writer: Writer, quarter: Quarter) -> None:
             writer.plain(f"    kind: {kind}")
 
 
+def _term(quarter: Quarter) -> str:
+    """Months of the usual contract, as it was last published."""
+    return "12*cw_wal25" if quarter.first >= date(2026, 1, 1) else "12*cw_wal24"
+
+
 def _contracts(writer: Writer, quarter: Quarter) -> bool:
     """What is delivered now, and what is signed and is not; true where there is some of that."""
     writer.plain("contracts:")
-    months = "12*cw_wal25" if quarter.first >= date(2026, 1, 1) else "12*cw_wal24"
+    months = _term(quarter)
     term = int(writer.evaluate(months))
     hours = 24 * days_between(quarter.first, months_later(quarter.first, term))
     shares = [customer.share for customer in quarter.customers if customer.share]
@@ -145,12 +174,13 @@ def _contract(
     why = _LATER if later else "the remaining term is a new one's; what earns is what is active"
     writer.assumed("    ", "start", start, why)
     if later:
-        writer.plain("    requires: [later-build]")
+        writer.plain("    requires: [building, later-build]")
 
 
 def _finance(writer: Writer, quarter: Quarter, undelivered: bool) -> None:
     writer.plain("finance:")
     writer.assumed("  ", "start", quarter.first, "the quarter that is forecast begins")
+    writer.number("  ", "months", _term(quarter))
     writer.assumed("  ", "receivable_days", 0, "customers pay at once: balances were not found")
     writer.assumed("  ", "payable_days", 0, "as receivables")
     if quarter.cash:
@@ -187,24 +217,31 @@ def _assets(writer: Writer, quarter: Quarter, undelivered: bool) -> None:
     ]
     if quarter.capex:
         next_one = months_later(quarter.first, 3)
-        rows.append(("building", next_one, quarter.capex, "in service a quarter later"))
+        rows.append(("building", next_one, "capex", "in service a quarter later"))
     writer.plain("  assets:")
     for key, day, price, why in rows:
         _asset(writer, quarter, key, day, price, why)
         if key == "building":
             _payments(writer, (3, 2, 1))
     if undelivered:
-        price = "undelivered/accelerators_mw*cost_mw"
+        built = "undelivered/accelerators_mw*cost_mw-capex"
+        writer.let("later", f"most(0,{built})")
+        price = "later"
         _asset(writer, quarter, "later-build", later, price, _LATER)
         _payments(writer, (6, 4, 2))
 
 
 def _asset(writer: Writer, quarter: Quarter, key: str, day: date, price: str, why: str) -> None:
     writer.plain(f"    - name: {key}")
-    writer.plain("      kind: other  # accelerators with all that belongs to them")
+    writer.plain("      kind: accelerators  # with all that belongs to them")
     writer.number("      ", "price", f"1000000*({price})")
     writer.assumed("      ", "in_service", day, why)
     writer.number("      ", "life_years", quarter.life, 2)
+    writer.plain("      accelerator: h100-sxm  # assumption: the kind of most of the fleet in 2024")
+    writer.number("      ", "accelerators", f"({price})/cost_mw*accelerators_mw")
+    writer.number("      ", "megawatts", f"({price})/cost_mw", 3)
+    writer.assumed("      ", "availability", 1, "revenue by the megawatt is of what was available")
+    writer.assumed("      ", "maintenance_share_per_year", 0, "within the running cost")
     if key == "added":
         writer.plain("      payments:")
         writer.assumed("        - ", "months_before_service", 1, "paid before the quarter")
@@ -235,15 +272,15 @@ def _debt(writer: Writer, quarter: Quarter, undelivered: bool) -> None:
     writer.plain("  debt:")
     for one in quarter.owed:
         _owed(writer, quarter, one, base)
-    later = "+undelivered/accelerators_mw*cost_mw" if undelivered else ""
+    later = "+later" if undelivered else ""
     writer.plain("    - name: new-debt")
     writer.plain("      kind: revolver")
-    writer.number("      ", "commitment", f"1000000*({quarter.capex}{later})")
+    writer.number("      ", "commitment", f"1000000*(capex{later})")
     writer.assumed("      ", "start", quarter.first, "lenders give what is to be built")
-    end = months_later(quarter.first, 60)
-    last = months_later(quarter.first, 59)
-    writer.assumed("      ", "available_until", last, "until shortly before its end")
-    writer.assumed("      ", "maturity", end, "five years")
+    term = int(writer.evaluate(_term(quarter)))
+    last, end = months_later(quarter.first, term), months_later(quarter.first, term + 12)
+    writer.assumed("      ", "available_until", last, "as long as the file runs")
+    writer.assumed("      ", "maturity", end, "it is refinanced beyond what the file shows")
     _floating(writer, quarter.new_rate, base)
     writer.plain("      amortisation: bullet  # assumption: refinanced")
 

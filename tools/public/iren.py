@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from figures import Figure
-from written import Writer, days_between, months_later
+from written import Writer, months_later
 
 _START = date(2026, 7, 1)
 _MONTHS = 60
@@ -23,8 +23,8 @@ def iren_microsoft(figures: Mapping[str, Figure]) -> str:
     """The text of its cloud file."""
     writer = Writer(figures)
     end = months_later(_START, _MONTHS)
-    hours = 24 * days_between(_START, end)
-    writer.let("price", f"1000000*ir_tcv/(ir_gpus*{hours})")
+    # Years of 365 days: the leap day of the term is sold at the same price.
+    writer.let("price", "1000000*ir_tcv/(ir_gpus*ir_term*8760)")
     writer.let("prepaid", "ir_tcv*ir_prepct/100")
     for line in ("name: iren-microsoft", "currency: USD", "tenants:", "  microsoft:"):
         writer.plain(line)
@@ -72,15 +72,20 @@ def _asset(writer: Writer) -> None:
     writer.number("      ", "price", "1000000*ir_dell")
     writer.assumed("      ", "in_service", _START, "when delivery begins")
     writer.assumed("      ", "life_years", 5, "the term of the contract")
+    writer.plain("      accelerator: gb300-nvl72")
+    writer.number("      ", "accelerators", "ir_gpus")
+    writer.number("      ", "megawatts", "ir_mw")
+    writer.assumed("      ", "availability", 1, "the contract's price is of what is delivered")
     writer.assumed("      ", "maintenance_share_per_year", 0, "within the running cost")
     writer.plain("      payments:")
-    for place, month in enumerate((4, 2, 0)):
-        writer.assumed("        - ", "months_before_service", month, "as it is delivered")
-        writer.assumed("          ", "share", "0.34" if place == 0 else "0.33", "evenly")
+    for month, share in ((4, "1-ir_ddtl/ir_dell"), (0, "ir_ddtl/ir_dell")):
+        why = "what the loan does not pay comes first"
+        writer.assumed("        - ", "months_before_service", month, why)
+        writer.number("          ", "share", share, 6)
 
 
 def _loan(writer: Writer, end: date) -> None:
-    start = months_later(_START, -5)
+    start = months_later(_START, -6)
     writer.plain("  base_rates:")
     writer.plain("    - name: sofr")
     writer.plain("      rates:")
@@ -90,8 +95,8 @@ def _loan(writer: Writer, end: date) -> None:
     writer.plain("    - name: gpu-loan")
     writer.plain("      kind: delayed_draw")
     writer.number("      ", "commitment", "1000000*ir_ddtl")
-    writer.assumed("      ", "start", start, "before the first payment; signed 2026-02")
-    writer.assumed("      ", "available_until", months_later(_START, 0), "until it is in service")
+    writer.assumed("      ", "start", start, "told in 2026-02; whole quarters before service")
+    writer.assumed("      ", "available_until", _START, "until it is in service")
     writer.assumed("      ", "maturity", end, "five years from service, paid back in full")
     writer.plain("      draws:")
     writer.assumed("        - ", "date", _START, "whole, when service begins")

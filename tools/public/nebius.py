@@ -44,6 +44,7 @@ def _nebius_revenue(
         capex=NONE,
         new_rate=NONE,
         owed=(),
+        metro="kansas-city",
         customers=(Customer(key="cloud-customers", credit="unrated"),),
         published=published,
         notes=(
@@ -123,6 +124,7 @@ NEBIUS = (
         capex="mean(nb_capexg_lo,nb_capexg_hi)/4",
         new_rate=_yield("nb_n32c", "nb_n30a", "7"),
         owed=_NOTES,
+        metro="kansas-city",
         customers=(
             Customer(key="cloud-customers", credit="unrated"),
             Customer(key="microsoft", credit="AAA", undelivered="nb_msft_lo"),

@@ -65,6 +65,9 @@ class Quarter:
         accelerators: of a megawatt.
         cash, capex, new_rate: to start from, to spend in the quarter, per cent that new debt costs.
         equity: announced, by day.
+        metro: where the ladder of power stands, since a file needs a place.
+        contracted: MW contracted at the start of the quarter.
+        target: the outlook of active MW, and its day.
         backlog: signed, in all; none: what `customers` say.
         published: what came out, by measure; none where nothing was found.
         outlook: what the company itself expected, middle of the range.
@@ -93,6 +96,9 @@ class Quarter:
     new_rate: str
     owed: tuple[Owed, ...]
     customers: tuple[Customer, ...]
+    metro: str
+    contracted: str = NONE
+    target: tuple[date, str] | None = None
     backlog: str = NONE
     equity: Mapping[date, str] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
