@@ -136,7 +136,7 @@ def _contracts(writer: Writer, quarter: Quarter) -> bool:
         value = f"1000000*({quarter.backlog})-price*power_now*accelerators_mw*{hours}"
         writer.let("undelivered", f"({value})/(price*{_hours_later(quarter, term)})")
         others = quarter.customers[-1]
-        _contract(writer, others, "signed", months_later(quarter.first, 12), later=True)
+        _contract(writer, others, "signed", quarter.first, later=True)
         writer.number("    ", "accelerators", "undelivered")
         writer.number("    ", "term_months", months)
         writer.number("    ", "price", "price", 6)
@@ -153,8 +153,7 @@ def _contracts(writer: Writer, quarter: Quarter) -> bool:
 
 def _signed(writer: Writer, quarter: Quarter, customer: Customer) -> None:
     hours = _hours_later(quarter, int(customer.months))
-    start = months_later(quarter.first, 12)
-    _contract(writer, customer, f"{customer.key}-signed", start, later=True)
+    _contract(writer, customer, f"{customer.key}-signed", quarter.first, later=True)
     formula = f"1000000*{customer.undelivered}/(price*{hours})"
     writer.number("    ", "accelerators", formula)
     writer.assumed("    ", "term_months", customer.months, "five years, as its other contracts")
@@ -167,12 +166,16 @@ def _hours_later(quarter: Quarter, months: int) -> int:
 
 
 def _contract(
-    writer: Writer, customer: Customer, key: str, start: date, *, later: bool = False
+    writer: Writer, customer: Customer, key: str, first: date, *, later: bool = False
 ) -> None:
+    """The head of a contract of the quarter that begins on `first`; `later`: of a year after."""
+    start = months_later(first, 12) if later else first
     writer.plain(f"  - name: {key}")
     writer.plain(f"    tenant: {customer.key}")
     why = _LATER if later else "the remaining term is a new one's; what earns is what is active"
     writer.assumed("    ", "start", start, why)
+    day = first - timedelta(days=1)
+    writer.assumed("    ", "signed", day, "by then: it is part of what the company calls signed")
     if later:
         writer.plain("    requires: [building, later-build]")
 
@@ -180,7 +183,7 @@ def _contract(
 def _finance(writer: Writer, quarter: Quarter, undelivered: bool) -> None:
     writer.plain("finance:")
     writer.assumed("  ", "start", quarter.first, "the quarter that is forecast begins")
-    writer.number("  ", "months", _term(quarter))
+    writer.number("  ", "months", f"{_term(quarter)}+12" if undelivered else _term(quarter))
     writer.assumed("  ", "receivable_days", 0, "customers pay at once: balances were not found")
     writer.assumed("  ", "payable_days", 0, "as receivables")
     if quarter.cash:
@@ -278,7 +281,7 @@ def _debt(writer: Writer, quarter: Quarter, undelivered: bool) -> None:
     writer.number("      ", "commitment", f"1000000*(capex{later})")
     writer.assumed("      ", "start", quarter.first, "lenders give what is to be built")
     term = int(writer.evaluate(_term(quarter)))
-    last, end = months_later(quarter.first, term), months_later(quarter.first, term + 12)
+    last, end = months_later(quarter.first, term + 12), months_later(quarter.first, term + 24)
     writer.assumed("      ", "available_until", last, "as long as the file runs")
     writer.assumed("      ", "maturity", end, "it is refinanced beyond what the file shows")
     _floating(writer, quarter.new_rate, base)

@@ -56,6 +56,7 @@ def _contract(writer: Writer) -> None:
     writer.plain("    tenant: microsoft")
     writer.number("    ", "accelerators", "ir_gpus")
     writer.assumed("    ", "start", _START, "in phases through 2026 (press release of 2025-11-06)")
+    writer.assumed("    ", "signed", "2025-11-03", "told on that day (press release)")
     writer.number("    ", "term_months", "12*ir_term")
     writer.number("    ", "price", "price", 6)
     writer.plain("    requires: [gb300]")

@@ -59,7 +59,7 @@ def error_table(found: Sequence[Forecast]) -> str:
         if not judged:
             continue
         unchanged = [abs(e) for one in judged if (e := one.unchanged_error) is not None]
-        worst = max(judged, key=lambda one: abs(one.error or 0))
+        worst = max(judged, key=lambda one: abs(one.error or Decimal(0)))
         rows.append(
             (
                 measure.replace("ebitda", "EBITDA"),

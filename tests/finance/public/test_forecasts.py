@@ -22,6 +22,10 @@ from quarters import QUARTERS  # noqa: E402
 from relations import numbers  # noqa: E402
 from written import months_later, names  # noqa: E402
 
+from neocloud.catalog import load_catalog  # noqa: E402
+from neocloud.finance.inputs import backlog_of, inputs_of  # noqa: E402
+from neocloud.spec import load_cloud  # noqa: E402
+
 FIGURES = read_figures()
 VALUES = numbers(FIGURES)
 FOUND = {quarter.file: forecast(quarter, FIGURES) for quarter in QUARTERS}
@@ -126,6 +130,16 @@ def test_three_measures_of_a_company_were_judged() -> None:
     }
     for name in ("Q2 2025", "Q3 2025"):
         assert {(name, m) for m in ("revenue", "interest", "depreciation")} <= judged
+
+
+@quarters
+def test_the_backlog_is_the_published_one(quarter: Quarter) -> None:
+    if not quarter.backlog:
+        return
+    catalog = load_catalog()
+    inputs = inputs_of(load_cloud(PUBLIC / quarter.file, catalog), catalog)
+    left = backlog_of(inputs).firm[0] + sum(contract.earned[0] for contract in inputs.contracts)
+    assert near(Decimal(left).scaleb(-18), evaluate(quarter.backlog, VALUES)[0])
 
 
 @pytest.mark.parametrize("name", FILES)
