@@ -83,7 +83,7 @@ class Asset:
         origin="pools say what stands there",
     )  # fmt: skip
     megawatts: float | None = optional(
-        Number(above=0, maximum=100_000, remedy=MEGAWATTS), "Power that it brings, feeds, cools "
+        Number(0, 100_000, remedy=MEGAWATTS), "Power that it brings, feeds, cools "
         "or houses: of accelerators that of their nodes, without cooling; of a plant what it "
         "gives.", "MW", default=None,
         shown="of accelerators by the catalog's node power; of others not stated",

@@ -74,7 +74,7 @@ def agree(cloud: Cloud, inputs: Inputs, books: Books, month: int) -> None:
     listed = [
         cost
         for cost in inputs.costs
-        if not cost.key.startswith("stated.") and cost.key.rpartition(".")[2] not in added
+        if not cost.key.startswith("stated/") and cost.key.rpartition("/")[2] not in added
     ]
     of = {
         kind: [(c.key, c.fixed[month], c.variable[month] if c.variable else 0)

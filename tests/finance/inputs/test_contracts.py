@@ -202,14 +202,14 @@ def test_pipeline_is_kept_apart() -> None:
     weights = {c.key: (c.weight, c.probability) for c in inputs.contracts}
     assert weights == {
         "signed": (1, 1),
-        "signed.extension-1": (0, Fraction(1, 2)),
-        "signed.extension-2": (0, Fraction(1, 4)),
+        "signed/extension-1": (0, Fraction(1, 2)),
+        "signed/extension-2": (0, Fraction(1, 4)),
         "hoped": (0, Fraction(1, 4)),
     }
     assert [c.weight for c in expected(inputs).contracts] == [
         1, Fraction(1, 2), Fraction(1, 4), Fraction(1, 4),
     ]  # fmt: skip
-    first, second = (contract(inputs, f"signed.extension-{n}") for n in (1, 2))
+    first, second = (contract(inputs, f"signed/extension-{n}") for n in (1, 2))
     assert (first.first, first.last, first.signed) == (6, 7, 5)
     assert (first.earned[6], second.earned[8]) == (money(240 * 31), money(240 * 30))
 

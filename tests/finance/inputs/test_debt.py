@@ -139,7 +139,7 @@ def test_assets_from_before_are_paid_and_worn() -> None:
     assert (old.opening_cost, old.opening_depreciation) == (money(1500), money(135))
     assert (old.life_months, old.accelerators, old.megawatts) == (60, 8, Fraction(102, 10000))
     assert old.next_price[0] == money(1500) // 8
-    before = asset(inputs, "opening.property")
+    before = asset(inputs, "opening/property")
     assert (before.opening_cost, before.opening_depreciation) == (money(600), money(350))
     left = before.life_months - max(0, -before.in_service)
     assert left == 25

@@ -108,6 +108,9 @@ def test_a_contract_in_two_parts_is_the_same_contract(text: str, part: int) -> N
 def test_the_model_takes_the_examples(name: str) -> None:
     cloud = example(name)
     inputs = inputs_of(cloud, CATALOG, use_of_plan(make_plan(cloud, CATALOG)))
+    for listed in (inputs.costs, inputs.assets, inputs.contracts, inputs.merchant):
+        keys = [item.key for item in listed]
+        assert len(keys) == len(set(keys))
     outcome = run(inputs, Exact(), NONE)
     assert balanced(outcome)
     assert sum(outcome.income.tokens) == tokens_of(inputs) > 0

@@ -101,21 +101,32 @@ def test_a_tranche_without_known_accelerators_counts_as_unsold() -> None:
 def test_what_accelerators_in_no_pool_cost() -> None:
     """January has 16 days of the first 400 of 0.8 MW at half load: 6 x 50 USD x 1.25 a day."""
     inputs = made(FLEET)
-    power = cost(inputs, "power.here.first")
+    power = cost(inputs, "power/here/first")
     assert power.variable[:2] == (money("0.8") * 24 * 16 * 25 * 5 // 4, money(600) * 29)
-    assert (power.requires, power.contracts, power.first) == (("first",), ("firm",), 0)
+    assert (power.requires, power.contracts, power.first) == (("first",), (), 0)
     assert not any(power.fixed)
-    second = cost(inputs, "power.here.more")
+    second = cost(inputs, "power/here/more")
     assert (second.variable[0], second.variable[1], second.first) == (0, money(300) * 19, 1)
-    staff = cost(inputs, "staff.here.first")
+    staff = cost(inputs, "staff/here/first")
     assert staff.fixed[0] == money(4) * 24 * 16
-    kept = cost(inputs, "maintenance.here.first")
+    kept = cost(inputs, "maintenance/here/first")
     assert kept.fixed[0] == round(Fraction(money(100_000) * 16, 366))
-    over = cost(inputs, "overhead.here.first")
+    over = cost(inputs, "overhead/here/first")
     assert over.fixed[0] == round(
         Fraction(money(100_000) * 16, 366) / 2 + Fraction(staff.fixed[0], 2)
     )
     assert abs(sum(kept.fixed) - Fraction(money(100_000) * 351, 366)) <= 6, "half a pico a month"
+
+
+@pytest.mark.parametrize(
+    ("count", "contracts"), [(100, ()), (359, ()), (360, ("firm",)), (500, ("firm",))]
+)
+def test_who_bears_what_an_asset_costs(count: int, contracts: tuple[str, ...]) -> None:
+    """Of 400 accelerators 360 can serve: who holds them all bears all, else all revenue does."""
+    inputs = made(FLEET.replace("accelerators: 100", f"accelerators: {count}"))
+    for kind in ("power", "staff", "maintenance", "overhead"):
+        assert cost(inputs, f"{kind}/here/first").contracts == contracts
+    assert cost(inputs, "power/here/more").contracts == ()
 
 
 STATED = """\
@@ -129,17 +140,17 @@ STATED = """\
 
 def test_the_costs_that_a_file_adds() -> None:
     inputs = made(FLEET + STATED)
-    staff = cost(inputs, "stated.staff")
+    staff = cost(inputs, "stated/staff")
     assert staff.fixed[1:4] == (0, money(160), round(310 * 1.21 ** (1 / 12) * 10**12))
     assert (staff.variable, staff.kind, staff.first) == ((), "staff", 2)
-    halls = cost(inputs, "stated.halls")
+    halls = cost(inputs, "stated/halls")
     assert halls.fixed[:3] == (money(1000), round(Fraction(money(1000) * (10 + 3 * 19), 29)), 0)
-    helped = cost(inputs, "stated.help")
+    helped = cost(inputs, "stated/help")
     hours = 400 * 24 * 29 + 200 * 24 * 19
     assert helped.fixed[1] == round(Fraction(money(hours) * 3 * 19, 8 * 29))
     assert helped.variable[1] == round(Fraction(money(hours) * 19, 8 * 29))
     assert (helped.fixed[0], helped.first, helped.requires) == (0, 1, ("more",))
-    sales = cost(inputs, "stated.sales")
+    sales = cost(inputs, "stated/sales")
     revenue = [sum(c.earned[m] for c in inputs.contracts) for m in range(12)]
     assert list(sales.variable) == [round(Fraction(value, 10)) for value in revenue]
     assert (sales.contracts, any(sales.fixed)) == (("firm",), False)
@@ -205,7 +216,7 @@ finance:
 def test_tokens_sell_at_list_prices() -> None:
     """A day: 0.6 billion fresh at 0.20, 0.4 cached at 0.05 and 0.2 out at 0.60 are 260."""
     inputs = made(SERVED + REST, DAY)
-    own = merchant(inputs, "tokens.acme.small")
+    own = merchant(inputs, "tokens/acme/small")
     assert own.earned[:2] == (money(260 * 31), money(260 * 29))
     assert (own.customer, own.model, own.lab, own.source) == (
         "acme",
@@ -213,19 +224,19 @@ def test_tokens_sell_at_list_prices() -> None:
         "meta-llama",
         "tokens",
     )
-    assert merchant(inputs, "tokens.rhein.small").earned[0] == money(40 * 31)
+    assert merchant(inputs, "tokens/rhein/small").earned[0] == money(40 * 31)
     assert float(own.hours[0]) == pytest.approx(8 * 24 * 31 * 0.8), "0.8 of 1.0 billion computed"
-    traffic = cost(inputs, "bandwidth.ashburn.small")
+    traffic = cost(inputs, "bandwidth/ashburn/small")
     assert traffic.variable[0] == money("0.01") * 31 * (4 * 12 + 250 * 2) // 10
 
 
 def test_models_hold_what_they_need() -> None:
     """Two nodes of eight at 0.5 are 8 accelerators: models hold all of them, nothing is left."""
     inputs = made(SERVED + REST, DAY)
-    assert merchant(inputs, "spot-h100-sxm").hours[0] == 0
+    assert merchant(inputs, "spot/h100-sxm").hours[0] == 0
     idle = made(SERVED + REST)
-    assert merchant(idle, "spot-h100-sxm").hours[0] == 8 * 24 * 31
-    assert cost(idle, "power.ashburn").variable[0] == round(
+    assert merchant(idle, "spot/h100-sxm").hours[0] == 8 * 24 * 31
+    assert cost(idle, "power/ashburn").variable[0] == round(
         Fraction(3 * 102, 10) / 2 * Fraction(5, 4) * 24 * 31 * Fraction(9, 100) * 10**12
     )
 
@@ -234,22 +245,22 @@ def test_a_plan_does_not_know_of_contracts_and_metered_rows_do() -> None:
     """Four accelerators of a node of 10.2 kW at half load, PUE 1.25, from March on."""
     assert DAY.planned
     inputs = made(SERVED + HELD + REST, DAY)
-    held = cost(inputs, "power.ashburn.train")
+    held = cost(inputs, "power/ashburn/contract/train")
     assert held.variable[1] == 0
     assert held.variable[2] == pytest.approx(10.2 / 2 / 2 * 1.25 * 744 * 0.09 * 10**12, rel=1e-9)
     assert held.contracts == ("train",)
     metered = made(SERVED + HELD + REST, msgspec.structs.replace(DAY, planned=False))
-    assert [c.key for c in metered.costs if c.kind == "power"] == ["power.ashburn"]
-    assert cost(metered, "power.ashburn").variable[0] == money("0.09") * 6 * 744
+    assert [c.key for c in metered.costs if c.kind == "power"] == ["power/ashburn"]
+    assert cost(metered, "power/ashburn").variable[0] == money("0.09") * 6 * 744
 
 
 def test_demand_grows_up_to_what_stands_there() -> None:
     """Half again a year: from 8 accelerators to 12 after a year; the two nodes have 16."""
     grows = SERVED.replace("requests_per_s: 6", "requests_per_s: 6, growth_per_year: 0.5")
     inputs = made(grows + REST, DAY)
-    own = merchant(inputs, "tokens.acme.small")
+    own = merchant(inputs, "tokens/acme/small")
     assert own.earned[12] == pytest.approx(money(260 * 31) * 1.5, rel=1e-12)
-    assert merchant(inputs, "tokens.rhein.small").earned[12] == money(40 * 31)
+    assert merchant(inputs, "tokens/rhein/small").earned[12] == money(40 * 31)
     full = made(grows.replace("0.5}", "2}") + REST, DAY)
     per_day = [
         sum(float(item.hours[m]) for item in full.merchant if item.source == "tokens")
@@ -258,7 +269,7 @@ def test_demand_grows_up_to_what_stands_there() -> None:
     ]
     assert per_day[0] == pytest.approx(8 * 24)
     assert max(per_day) == pytest.approx(16 * 24)
-    energy = cost(full, "power.ashburn").variable
+    energy = cost(full, "power/ashburn").variable
     assert energy[35] / full.months.days(35) == pytest.approx(2 * energy[0] / 31, rel=1e-9)
 
 
@@ -268,7 +279,7 @@ def test_prices_of_tokens_move() -> None:
     )
     falls = REST.replace("power_load", "token_price_change_per_year: -0.5\n  power_load")
     inputs = made(SERVED.replace("output: 0.60", changes) + falls, DAY)
-    own = merchant(inputs, "tokens.acme.small")
+    own = merchant(inputs, "tokens/acme/small")
     assert own.earned[0] == money(260 * 15 + 520 * 16)
     assert own.earned[12] == pytest.approx(money(520 * 31) / 2, rel=1e-12)
 
@@ -283,7 +294,7 @@ def test_what_contracts_pay_is_not_paid_again(terms: str, left: float | None) ->
     agreed = f"name: a, tenant: acme, model: small, {terms}, start: 2028-01-01, term_months: 60"
     text = f"{SERVED}contracts:\n  - {{{agreed}}}\n{REST}"
     inputs = made(text, DAY)
-    own = [item for item in inputs.merchant if item.key == "tokens.acme.small"]
+    own = [item for item in inputs.merchant if item.key == "tokens/acme/small"]
     if left is None:
         assert own == []
     else:
@@ -294,14 +305,14 @@ def test_pools_stand_from_their_day_on() -> None:
     """From 16 January: half of the month's costs, tokens and energy but a day."""
     later = SERVED.replace("nodes: 3,", "nodes: 3, start: 2028-01-16,")
     inputs = made(later + REST, DAY)
-    assert merchant(inputs, "tokens.acme.small").earned[0] == pytest.approx(
+    assert merchant(inputs, "tokens/acme/small").earned[0] == pytest.approx(
         money(260 * 16), rel=1e-12
     )
-    assert cost(inputs, "power.ashburn").variable[0] == money("0.09") * 6 * 24 * 16
-    pool = asset(inputs, "pool.ashburn/h100-sxm")
+    assert cost(inputs, "power/ashburn").variable[0] == money("0.09") * 6 * 24 * 16
+    pool = asset(inputs, "pool/ashburn/h100-sxm")
     assert [flow.amount for flow in pool.payments] == [money(24 * 50_000)]
     assert (pool.in_service, pool.standing, pool.opening_cost) == (0, False, 0)
-    early = asset(made(SERVED + REST, DAY), "pool.ashburn/h100-sxm")
+    early = asset(made(SERVED + REST, DAY), "pool/ashburn/h100-sxm")
     assert (early.in_service, early.standing, early.opening_cost) == (0, True, money(24 * 50_000))
 
 
@@ -309,7 +320,7 @@ def test_pools_to_come_draw_before_they_are_metered() -> None:
     """A node of 10.2 kW at half load from 11 February on, beside what was metered."""
     more = "      - {name: later, accelerator: h100-sxm, nodes: 1, start: 2028-02-11}\nmodels:"
     metered = msgspec.structs.replace(DAY, planned=False)
-    power = cost(made(SERVED.replace("models:", more) + REST, metered), "power.ashburn")
+    power = cost(made(SERVED.replace("models:", more) + REST, metered), "power/ashburn")
     day = Fraction(money("0.09"))
     assert power.variable[0] == 6 * 744 * day
     beside = 19 * 24 * day * Fraction(51, 10) * Fraction(5, 4)

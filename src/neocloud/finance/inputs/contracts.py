@@ -220,7 +220,7 @@ def _released(
 def extensions_of(ground: Ground, agreed: Agreed) -> Iterator[Contract]:
     """Options to go on, one after the other: pipeline, each as likely as all before it and itself.
 
-    Named `CONTRACT.extension-1` and so on.
+    Named `CONTRACT/extension-1` and so on.
     """
     term = term_of(ground, agreed)
     if term.start is NEVER:
@@ -235,7 +235,7 @@ def extensions_of(ground: Ground, agreed: Agreed) -> Iterator[Contract]:
             return
         longer = replace(
             agreed,
-            key=f"{agreed.key}.extension-{number}",
+            key=f"{agreed.key}/extension-{number}",
             start=start,
             term_months=option.months,
             price=price,

@@ -66,7 +66,7 @@ def pool_costs(ground: Ground) -> Iterator[Cost]:
                 if account in _KINDS:
                     _add(lines, _KINDS[account], month, exact, ground.months.count)
     for (site_key, asset), lines in groups.items():
-        yield from _lines(ground, lines, site_key, asset)
+        yield from _lines(ground, lines, f"{site_key}/{asset}/pools" if asset else site_key, asset)
 
 
 def asset_costs(ground: Ground) -> Iterator[Cost]:
@@ -96,7 +96,7 @@ def asset_costs(ground: Ground) -> Iterator[Cost]:
                 parts["overhead"] = whole * stated(finance.overhead_share)
             for kind, amount in parts.items():
                 _add(lines, kind, month, amount, ground.months.count)
-        yield from _lines(ground, lines, asset.site or "", asset.key)
+        yield from _lines(ground, lines, f"{asset.site or ''}/{asset.key}", asset.key)
 
 
 def _as_a_pool(
@@ -125,7 +125,7 @@ def traffic_costs(ground: Ground, growth: Growth) -> Iterator[Cost]:
         price = _per_gb(ground, site) / Fraction(GIGA)
         if moved and price:
             line = [_of_month(growth, model, month, moved * price) for month in range(months.count)]
-            yield _variable(ground, f"bandwidth.{site}.{model}", "bandwidth", line)
+            yield _variable(ground, f"bandwidth/{site}/{model}", "bandwidth", line)
     for (remote, model), tokens in sorted(use.bought.items()):
         known = ground.cloud.gateway.remotes.get(remote)
         if known is None or known.price_per_mtok is None:
@@ -137,7 +137,7 @@ def traffic_costs(ground: Ground, growth: Growth) -> Iterator[Cost]:
         )
         day = Fraction(pico_of(million, known.price_per_mtok), PICO * 10**6)
         line = [_of_month(growth, model, month, day) for month in range(months.count)]
-        yield _variable(ground, f"bought.{remote}.{model}", "other", line)
+        yield _variable(ground, f"bought/{remote}/{model}", "other", line)
     yield from _rent(ground, growth)
 
 
@@ -151,7 +151,7 @@ def _rent(ground: Ground, growth: Growth) -> Iterator[Cost]:
                 * growth.place(site, pool, model, month)
                 for month in range(ground.months.count)
             ]  # fmt: skip
-            yield _variable(ground, f"rent.{site}.{pool}.{model}", "rent", line)
+            yield _variable(ground, f"rent/{site}/{pool}/{model}", "rent", line)
 
 
 def stated_costs(ground: Ground, revenue: Sequence[int]) -> Iterator[Cost]:
@@ -176,7 +176,7 @@ def stated_costs(ground: Ground, revenue: Sequence[int]) -> Iterator[Cost]:
             variable.append(ground.pico(falls, cost.currency))
         first = ground.months.index(max(start, ready))
         yield Cost(
-            key=f"stated.{cost.key}",
+            key=f"stated/{cost.key}",
             kind=cast("CostKind", cost.kind),
             fixed=tuple(fixed),
             variable=tuple(variable) if any(variable) else (),
@@ -222,16 +222,16 @@ def active_mw(ground: Ground, site: str | None, month: int) -> Fraction:
     return whole
 
 
-def _lines(ground: Ground, lines: Lines, site: str, asset: str) -> Iterator[Cost]:
+def _lines(ground: Ground, lines: Lines, name: str, asset: str) -> Iterator[Cost]:
     requires = needed(ground.cloud, (asset,)) if asset else ()
     first = ground.months.index(ground.service[asset]) if asset else 0
     for kind, amounts in lines.items():
         if any(amounts):
             yield Cost(
-                key=".".join(part for part in (kind, site, asset) if part),
+                key=f"{kind}/{name}",
                 kind=cast("CostKind", kind),
                 fixed=tuple(ground.pico(amount) for amount in amounts),
-                site=site or None,
+                site=name.partition("/")[0] or None,
                 contracts=behind(ground, asset) if asset else (),
                 requires=requires,
                 first=max(first, 0),

@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 
 from neocloud.books.tiers.exact import stated
-from neocloud.finance.inputs.ground import Ground
+from neocloud.finance.inputs.ground import Ground, availability
 from neocloud.finance.inputs.growth import Growth
 from neocloud.finance.inputs.power import Day, bill_of
 from neocloud.finance.inputs.service import asset_mw, needed, node_mw, pool_mw
@@ -17,7 +17,11 @@ from neocloud.finance.records import Contract, Cost, CostKind, Merchant
 from neocloud.spec import Site
 
 ALL = ""
-"""Who draws without a name of its own: models, pools, what is sold by the hour."""
+"""Who draws without a name of its own: models and pools."""
+CONTRACT = "contract/"
+"""What stands before the name of a contract that draws; assets go by their names."""
+MARKET = "market/hours"
+"""Accelerators that are sold by the hour."""
 
 
 @dataclass(slots=True)
@@ -149,14 +153,14 @@ def _held(ground: Ground, draws: Draws, site: Site, month: int) -> dict[str, Day
             agreed = next(c for c in ground.cloud.contracts if c.key == contract.key)
             kw = _kw(ground, site, contract.accelerator, contract.hours[month], agreed.sites, month)
             if kw:
-                found[f"contract {contract.key}"] = (kw,) * HOURS
+                found[f"{CONTRACT}{contract.key}"] = (kw,) * HOURS
     sold = sum(
         _kw(ground, site, item.accelerator, item.hours[month], None, month)
         for item in draws.merchant
         if item.source == "hours"
     )
     if sold:
-        found["merchant"] = (sold,) * HOURS
+        found[MARKET] = (sold,) * HOURS
     return found
 
 
@@ -194,13 +198,30 @@ def _nowhere(ground: Ground, kind: str, month: int) -> int:
     )
 
 
-def behind(ground: Ground, asset: str) -> tuple[str, ...]:
-    """Signed contracts that need an asset: its running costs are theirs."""
-    return tuple(
-        agreed.key
-        for agreed in ground.cloud.contracts
-        if agreed.probability == 1.0 and asset in needed(ground.cloud, agreed.requires)
-    )
+def behind(ground: Ground, key: str) -> tuple[str, ...]:
+    """Signed contracts that an asset works for alone: its running costs are theirs.
+
+    Those that require it, if they hold all that can serve of its accelerators, and of those of all
+    assets that need it; none where others use them too.
+    """
+    cloud = ground.cloud
+    found = [
+        agreed
+        for agreed in cloud.contracts
+        if agreed.probability == 1.0 and key in needed(cloud, agreed.requires)
+    ]
+    for asset in cloud.finance.assets:
+        if key not in needed(cloud, (asset.key,)):
+            continue
+        pools = [ground.pools[name] for name in asset.pools]
+        there = asset.accelerators * availability(asset) + sum(
+            (p.nodes - p.spare_nodes) * ground.per_node(p.accelerator) * stated(p.availability)
+            for p in pools
+        )
+        held = sum(a.accelerators for a in found if asset.key in needed(cloud, a.requires))
+        if held < there:
+            return ()
+    return tuple(agreed.key for agreed in found)
 
 
 def _costs(ground: Ground, site: Site, lines: _Lines) -> Iterator[Cost]:
@@ -209,12 +230,11 @@ def _costs(ground: Ground, site: Site, lines: _Lines) -> Iterator[Cost]:
         "power": "power", "demand_charge": "demand_charge", "fuel": "fuel", "carbon": "other",
     }  # fmt: skip
     for (who, kind), line in lines.found.items():
-        _, _, contract = who.partition("contract ")
+        _, _, contract = who.partition(CONTRACT)
         contracts = (contract,) if contract else behind(ground, who) if who in assets else ()
-        name = contract or who
         first = ground.months.index(ground.service[who]) if who in assets else 0
         yield Cost(
-            key=".".join(part for part in (kind, site.key, name) if part),
+            key="/".join(part for part in (kind, site.key, who) if part),
             kind=kinds[kind],
             fixed=tuple(ground.pico(amount) for amount in line.fixed),
             variable=tuple(ground.pico(amount) for amount in line.variable),

@@ -96,7 +96,7 @@ def sold_by_the_hour(ground: Ground, left: Hours) -> Sold:
         for kind in kinds:
             if kind not in rest:
                 continue
-            key = business.key if business.accelerator else f"{business.key}-{kind}"
+            key = business.key if business.accelerator else f"{business.key}/{kind}"
             found.append(_business(ground, business, key, kind, rest[kind]))
     return Sold(tuple(found), rest)
 

@@ -123,7 +123,7 @@ def _pool(ground: Ground, name: str, pool: Pool) -> Asset:
     life = max(1, round(stated(life_years(cloud, pool)) * 12))
     pays = pool.start is not None and 0 <= index < months.count
     return Asset(
-        key=f"pool.{name}",
+        key=f"pool/{name}",
         kind="accelerators",
         in_service=index,
         life_months=life,
@@ -150,7 +150,7 @@ def _before(ground: Ground) -> Iterator[Asset]:
     net = opening.property_cost if opening.property_net is None else opening.property_net
     cost = ground.pico(opening.property_cost)
     yield Asset(
-        key="opening.property",
+        key="opening/property",
         kind="other",
         in_service=-1,
         life_months=opening.property_months + 1,

@@ -47,7 +47,7 @@ def tokens_sold(ground: Ground, growth: Growth) -> tuple[Merchant, ...]:
             hours.append(day * factor * ground.months.days(month))
         found.append(
             Merchant(
-                key=f"tokens.{tenant}.{model}",
+                key=f"tokens/{tenant}/{model}",
                 source="tokens",
                 earned=tuple(earned),
                 customer=tenant,
