@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools" / "public"))
 
+from figure_formulas import FormulaError, evaluate  # noqa: E402
 from figures import Figure, last_day, read_figures  # noqa: E402
-from formulas import FormulaError, evaluate  # noqa: E402
 from relations import Relation, check, derived, main, numbers, published  # noqa: E402
 
 FIGURES = read_figures()

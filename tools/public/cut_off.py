@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
+from figure_formulas import FormulaError, evaluate
 from figures import Figure
-from formulas import FormulaError, evaluate
 from written import Stated, names, rounded, stated
 
 

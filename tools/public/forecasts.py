@@ -11,8 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from statistics import mean
 
+from figure_formulas import evaluate
 from figures import PUBLIC, Figure, read_figures
-from formulas import evaluate
 from quarter import Quarter
 from quarters import QUARTERS
 from relations import numbers

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from figure_formulas import FormulaError, evaluate
 from figures import PUBLIC, Figure, read_figures
-from formulas import FormulaError, evaluate
 
 SHARE = "NA"
 """What stands for a formula where a share was reported without what it was made from."""

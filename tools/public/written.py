@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from figure_formulas import evaluate
 from figures import Figure
-from formulas import evaluate
 
 _LET = re.compile(r"# let ([a-z_]+) = (.+)")
 _VALUE = re.compile(

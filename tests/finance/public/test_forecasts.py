@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[3]
 sys.path.append(str(ROOT / "tools" / "public"))
 
+from figure_formulas import evaluate  # noqa: E402
 from figures import PUBLIC, read_figures  # noqa: E402
 from forecasts import Forecast, forecast, outcome_of  # noqa: E402
-from formulas import evaluate  # noqa: E402
-from page import PAGE, placed, tables  # noqa: E402
-from project import anchors  # noqa: E402
+from iren_cover import anchors  # noqa: E402
+from public_page import PAGE, placed, tables  # noqa: E402
 from quarter import Quarter  # noqa: E402
 from quarters import QUARTERS  # noqa: E402
 from relations import numbers  # noqa: E402
@@ -185,7 +185,7 @@ def test_a_third_of_the_cover_is_a_prepayment() -> None:
 
 def test_the_page_shows_what_the_tools_give() -> None:
     text = PAGE.read_text()
-    assert placed(text, tables(FIGURES)) == text, "run python tools/public/page.py"
+    assert placed(text, tables(FIGURES)) == text, "run python tools/public/public_page.py"
 
 
 def test_a_page_without_its_marks_is_told() -> None:

@@ -18,8 +18,8 @@ sys.path.append(str(ROOT / "tools" / "public"))
 
 from clouds import files  # noqa: E402
 from cut_off import late, used, wrong  # noqa: E402
+from figure_formulas import evaluate  # noqa: E402
 from figures import PUBLIC, read_figures  # noqa: E402
-from formulas import evaluate  # noqa: E402
 from quarter import Quarter  # noqa: E402
 from quarters import QUARTERS  # noqa: E402
 from relations import numbers  # noqa: E402

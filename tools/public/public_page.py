@@ -1,4 +1,4 @@
-"""The tables of docs/public-examples.md, between two marks: `python tools/public/page.py`."""
+"""The tables of docs/public-examples.md, between two marks: `python tools/public/public_page.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from figures import ROOT, Figure, read_figures
 from forecasts import MEASURES, Forecast, forecasts, mean_error
-from project import Anchor, anchors
+from iren_cover import Anchor, anchors
 from relations import Checked, check, derived, numbers, published
 
 PAGE = ROOT / "docs" / "public-examples.md"

@@ -1,6 +1,6 @@
 """IREN's loan on its contract with Microsoft: what covers it, by definition and rate.
 
-python tools/public/project.py
+python tools/public/iren_cover.py
 """
 
 from __future__ import annotations
