@@ -1,4 +1,4 @@
-"""The tables of docs/public-examples.md, between two marks: `python tools/public/public_page.py`."""
+"""The tables of docs/public-examples.md: `python tools/public/public_page.py` makes them."""
 
 from __future__ import annotations
 
