@@ -7,6 +7,7 @@ from fractions import Fraction
 import msgspec
 import pytest
 
+from neocloud.activity import Origin, Purpose
 from neocloud.finance.inputs import inputs_of, obligations_of
 from neocloud.finance.inputs.use import use_of
 from neocloud.units import HOUR_NS
@@ -325,3 +326,34 @@ def test_pools_to_come_draw_before_they_are_metered() -> None:
     assert power.variable[0] == 6 * 744 * day
     beside = 19 * 24 * day * Fraction(51, 10) * Fraction(5, 4)
     assert power.variable[1] == 6 * 24 * 29 * day + beside
+
+
+HIRED = """\
+pricing:
+  accelerator_hours:
+    - {accelerator: h100-sxm, price: 3}
+    - {accelerator: h100-sxm, price: 2, from: 2028-02-16}
+"""
+
+
+def test_what_tenants_hold_without_a_contract_has_an_hourly_price() -> None:
+    """Six accelerators all day: four are under contract from March on; February changes its price.
+
+    Two nodes of eight at half availability can sell 8: what is left goes to the market.
+    """
+    rows = [
+        row(hour * HOUR_NS, source=Origin.METERED, model="", tenant="rhein",
+            purpose=Purpose.TRAINING, allocated_accelerator_s=6 * 3600.0)
+        for hour in range(24)
+    ]  # fmt: skip
+    inputs = made(SERVED + HELD + REST + HIRED, use_of(rows, 1.0))
+    found = merchant(inputs, "hours/rhein/training/ashburn/h100-sxm")
+    assert found.hours[:3] == (144 * 31, 144 * 29, 48 * 31)
+    assert found.earned[:3] == (
+        money(3 * 144 * 31), money(144 * (3 * 15 + 2 * 14)), money(2 * 48 * 31),
+    )  # fmt: skip
+    assert (found.customer, found.purpose, found.accelerator) == ("rhein", "training", "h100-sxm")
+    market = merchant(inputs, "spot/h100-sxm")
+    assert market.hours[:3] == (48 * 31, 48 * 29, 48 * 31)
+    free = made(SERVED + REST, use_of(rows, 1.0))
+    assert not any(merchant(free, "hours/rhein/training/ashburn/h100-sxm").earned)

@@ -107,9 +107,9 @@ def _day(ground: Ground, draws: Draws, site: Site, day: date, month: int) -> dic
         owner = {name: asset.key for asset in ground.cloud.finance.assets for name in asset.pools}
         for name, pool in ground.pools.items():
             if name.partition("/")[0] == site.key and (pool.start or date.min) <= day:
-                kw = float(pool_mw(ground.catalog, pool) * 1000 * load * pue)
+                own_kw = float(pool_mw(ground.catalog, pool) * 1000 * load * pue)
                 before = found.get(owner.get(name, ALL), (0.0,) * HOURS)
-                found[owner.get(name, ALL)] = tuple(own + kw for own in before)
+                found[owner.get(name, ALL)] = tuple(kwh + own_kw for kwh in before)
     else:
         used = list(_used(ground, draws.growth, site, day, month))
         if not draws.growth.use.planned:

@@ -45,14 +45,14 @@ def free_hours(ground: Ground, contracts: Iterable[Contract], growth: Growth | N
     signed = [c for c in contracts if c.weight == 1 and c.kind != "last_resort"]
     for contract in sorted(signed, key=lambda c: c.accelerator is None):
         for month, hours in enumerate(contract.hours):
-            _take(left, contract.accelerator, month, hours)
+            take(left, contract.accelerator, month, hours)
     if growth is not None:
         _take_served(ground, left, growth, signed)
     return left
 
 
-def _take(left: Hours, kind: str | None, month: int, hours: Fraction) -> Fraction:
-    """Take hours of a kind, or of all in proportion; returns what could be taken."""
+def take(left: Hours, kind: str | None, month: int, hours: Fraction) -> Fraction:
+    """Take hours of a kind, or of all (None) in proportion; returns what could be taken."""
     kinds = [kind] if kind is not None else list(left)
     there = {k: left[k][month] for k in kinds if k in left}
     whole = sum(there.values(), Fraction(0))
@@ -81,7 +81,7 @@ def _take_served(ground: Ground, left: Hours, growth: Growth, signed: Iterable[C
                 within = min(wanted, held[model][month])
                 held[model][month] -= within
                 wanted -= within
-            _take(left, standing.accelerator, month, wanted)
+            take(left, standing.accelerator, month, wanted)
 
 
 def sold_by_the_hour(ground: Ground, left: Hours) -> Sold:
@@ -176,7 +176,7 @@ def last_resort(ground: Ground, contracts: Sequence[Contract], left: Hours) -> t
         parts = []
         for month, hours in enumerate(contract.hours):
             named = contract.weight == 1 and hours
-            taken = _take(left, contract.accelerator, month, hours) if named else hours
+            taken = take(left, contract.accelerator, month, hours) if named else hours
             parts.append(taken / hours if hours else Fraction(0))
         found.append(_cut(contract, parts))
     return tuple(found)

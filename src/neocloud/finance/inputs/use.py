@@ -49,6 +49,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
         kwh: energy by place, model and UTC hour of the day, PUE included.
         held: accelerator-hours by place and model, of inference.
         other: accelerator-hours by place, of everything else that is work.
+        hired: of those, the ones that a tenant held, by tenant, purpose and place.
         sold: tokens by tenant and model.
         moved: tokens by site and model, for traffic.
         bought: tokens by remote and model, served by others.
@@ -58,6 +59,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     kwh: Mapping[tuple[str, str, str], tuple[float, ...]]
     held: Mapping[tuple[str, str, str], float]
     other: Mapping[Place, float]
+    hired: Mapping[tuple[str, str, str, str], float]
     sold: Mapping[Sale, Tokens]
     moved: Mapping[tuple[str, str], Tokens]
     bought: Mapping[tuple[str, str], Tokens]
@@ -84,6 +86,7 @@ def use_of(rows: Iterable[Row], days: float) -> Use:
     kwh: dict[tuple[str, str, str], list[float]] = {}
     held: dict[tuple[str, str, str], float] = {}
     other: dict[Place, float] = {}
+    hired: dict[tuple[str, str, str, str], float] = {}
     sold: dict[Sale, Tokens] = {}
     moved: dict[tuple[str, str], Tokens] = {}
     bought: dict[tuple[str, str], Tokens] = {}
@@ -97,6 +100,9 @@ def use_of(rows: Iterable[Row], days: float) -> Use:
             held[place] = held.get(place, 0.0) + hours_held
         elif hours_held and row.purpose in WORKING:
             other[place[:2]] = other.get(place[:2], 0.0) + hours_held
+            if row.tenant:
+                by = (row.tenant, row.purpose.value, *place[:2])
+                hired[by] = hired.get(by, 0.0) + hours_held
         if not row.input_tokens and not row.output_tokens:
             continue
         sale = (row.tenant, row.model)
@@ -110,6 +116,7 @@ def use_of(rows: Iterable[Row], days: float) -> Use:
         kwh={place: tuple(hours) for place, hours in kwh.items()},
         held=held,
         other=other,
+        hired=hired,
         sold=sold,
         moved=moved,
         bought=bought,
