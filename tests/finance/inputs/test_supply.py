@@ -357,3 +357,23 @@ def test_what_tenants_hold_without_a_contract_has_an_hourly_price() -> None:
     assert market.hours[:3] == (48 * 31, 48 * 29, 48 * 31)
     free = made(SERVED + REST, use_of(rows, 1.0))
     assert not any(merchant(free, "hours/rhein/training/ashburn/h100-sxm").earned)
+
+
+ANY = """\
+  - {name: any, tenant: other, accelerators: 150, price: 1, start: 2028-03-01, term_months: 1}
+finance:"""
+
+
+def test_a_contract_for_any_kind_takes_what_is_left_of_all() -> None:
+    """March: 260 of one kind and 194 of the other are free; 150 are taken in that proportion."""
+    text = FLEET.replace("finance:", ANY) + MARKET.replace("utilisation: 0.5", "utilisation: 1")
+    cloud = read(text.replace("ramp_months: 2", "ramp_months: 0"))
+    inputs = inputs_of(cloud, CATALOG)
+    sold = merchant(inputs, "spot").hours[2]
+    assert sold == 24 * 31 * (260 - Fraction(150 * 260, 454))
+    assert contract(inputs, "rest").hours[2] == 0
+    found = {line.accelerator: line for line in obligations_of(cloud, CATALOG, inputs).accelerators}
+    assert (found["h100-sxm"].owed[2], found["h100-sxm"].deliverable[2]) == (100, 400)
+    anything = found[""]
+    assert (anything.owed[2], anything.deliverable[2], anything.short[2]) == (150, 500, 0)
+    assert (anything.owed[3], anything.megawatts[2]) == (0, 0)
