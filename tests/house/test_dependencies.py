@@ -182,3 +182,15 @@ def test_starting_up_loads_nothing_heavy() -> None:
     loaded = set(run.stdout.split()) - set(sys.stdlib_module_names)
     third_party = {name for name in loaded if not name.startswith(("_", "neocloud"))}
     assert third_party == AT_START
+
+
+def test_a_gateway_loads_no_solver_and_one_without_a_plan_no_arrays() -> None:
+    """Each process of a gateway would hold them in memory for nothing."""
+    code = (
+        "import sys, neocloud.cli.up, neocloud.gateway.workers.worker\n"
+        "print('numpy' in sys.modules)\n"
+        "import neocloud.planner\n"
+        "print('highspy' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neocloud.catalog import Catalog, load_catalog
 from neocloud.cli.failure import Failure
-from neocloud.planner.records import Plan
-from neocloud.planner.store import PlanFileError, read_plan
 from neocloud.spec import Cloud, SpecError, load_cloud
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner.records import Plan
 
 
 def open_cloud(path: Path) -> tuple[Cloud, Catalog]:
@@ -46,6 +48,8 @@ def open_figures(path: Path) -> tuple[Cloud, Catalog]:
 
 def open_plan(path: Path, cloud: Cloud) -> Plan:
     """Read the plan and make sure that it was made from this very file."""
+    from neocloud.planner.store import PlanFileError, read_plan  # only with a plan: it loads numpy
+
     try:
         plan = read_plan(path)
     except PlanFileError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from neocloud.cli.failure import Failure
 from neocloud.engines import EngineStart, EngineStartError, ModelFileError, free_port
@@ -10,8 +11,10 @@ from neocloud.engines.llamacpp import LlamaOptions, model_file
 from neocloud.engines.llamacpp.adapter import llamacpp_start
 from neocloud.engines.sglang import sglang_start
 from neocloud.engines.vllm import vllm_start
-from neocloud.planner import Plan
 from neocloud.spec import Cloud
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 _STARTED: dict[str, Callable[..., EngineStart]] = {"vllm": vllm_start, "sglang": sglang_start}
 

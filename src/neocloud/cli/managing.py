@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from neocloud.books.usage import BY_DEFAULT, DIMENSIONS, summarise_usage
 from neocloud.cli.failure import Failure
 from neocloud.cli.serving import Serving
 from neocloud.gateway import Management, Settings, SettingsError, UsageQuery
@@ -53,6 +52,12 @@ def totals(place: LedgerPlace, query: UsageQuery) -> bytes:
         SettingsError: it cannot be told apart by what is asked for.
         LedgerError: the ledger cannot be read.
     """
+    from neocloud.books.usage import (  # loads numpy: if asked
+        BY_DEFAULT,
+        DIMENSIONS,
+        summarise_usage,
+    )
+
     unknown = [name for name in query.by if name not in DIMENSIONS]
     if unknown:
         raise SettingsError(f"by: no {unknown[0]!r}. All: {', '.join(DIMENSIONS)}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from neocloud.cli.failure import Failure
-from neocloud.planner import Plan
 from neocloud.spec import Cloud, Gateway, Tenant
 from neocloud.spec.finance import Billing
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 _NOTE = (
     "the plan is of an earlier version of the file and goes on; before the next start: "

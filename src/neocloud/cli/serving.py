@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from neocloud.books.accounts import BooksError, keep_version
-from neocloud.books.prices import price_version
 from neocloud.cli.cloud_file import open_cloud, open_plan, plan_beside
 from neocloud.cli.engines_here import EnginesHere
 from neocloud.cli.failure import Failure
@@ -42,11 +41,13 @@ from neocloud.gateway import (
     rules_without_file,
 )
 from neocloud.ledger import LedgerPlace, given_key, keys_of, ledger_place
-from neocloud.planner import Plan
 from neocloud.quotas import TenantLimit
 from neocloud.spec import Cloud
 from neocloud.spec.serving import TokenPrices
 from neocloud.wire import Client, UpstreamError
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 KEY = "NEOCLOUD_KEY"
 UPSTREAM_KEY = "NEOCLOUD_UPSTREAM_KEY"
@@ -303,6 +304,10 @@ def _kept_prices(cloud: Cloud, place: LedgerPlace) -> str:
 
     An event is rated at the prices of its admission, whatever the file says later.
     """
+    # Only with a file: the room loads numpy, which a gateway without one never needs.
+    from neocloud.books.accounts import BooksError, keep_version
+    from neocloud.books.prices import price_version
+
     version = price_version(cloud)
     try:
         keep_version(place, version, time.time_ns())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from neocloud.engines.child import Command
 from neocloud.engines.endpoint import Endpoint, endpoint_of_url
 from neocloud.engines.errors import EngineStartError
-from neocloud.planner import Placement
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Placement
 
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 """ROCm's runtime reads it too."""

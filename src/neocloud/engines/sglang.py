@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from neocloud.engines.kinds import SGLANG
 from neocloud.engines.planned import planned_command, planned_endpoint
 from neocloud.engines.running import EngineStart
-from neocloud.planner import Placement
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Placement
 
 PROGRAM = (SGLANG,)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,8 +13,10 @@ from neocloud.gateway.fleet.remotes import Remote
 from neocloud.gateway.metering.observing import Observing
 from neocloud.gateway.tenants.rules import Rules
 from neocloud.ledger import ApiKey, LedgerPlace
-from neocloud.planner import Plan
 from neocloud.units import Period
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 
 class Emulation(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from neocloud.planner.answers import Answers
-from neocloud.planner.assemble import Ground
+from neocloud.planner.ground import Ground
 from neocloud.planner.naive import naive
 from neocloud.planner.progress import Progress, silent
 from neocloud.planner.records import Plan

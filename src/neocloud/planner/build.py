@@ -8,8 +8,8 @@ from dataclasses import replace
 from neocloud.catalog import Catalog
 from neocloud.perf import Predictor, shipped
 from neocloud.planner import rates
-from neocloud.planner.assemble import Ground, assemble, draws_of
 from neocloud.planner.demand import demand_classes
+from neocloud.planner.ground import Ground, assemble, draws_of
 from neocloud.planner.hosts import Host, hosts_of, rented_hosts
 from neocloud.planner.infeasible import (
     Explained,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neocloud.planner.assemble import Ground, draws_of
 from neocloud.planner.demand import HOURS, DemandClass
+from neocloud.planner.ground import Ground, draws_of
 from neocloud.planner.placing import place, shortages
 from neocloud.planner.placing.program import SolverError
 from neocloud.planner.power import carbon_t_per_year

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from neocloud.planner import rates
 from neocloud.planner.answers import Naive
-from neocloud.planner.assemble import Ground
 from neocloud.planner.costs import CostByTier
 from neocloud.planner.demand import HOURS, DemandClass
+from neocloud.planner.ground import Ground
 from neocloud.planner.hosts import Host
 from neocloud.planner.power import bill
 from neocloud.planner.search.candidates import Candidate

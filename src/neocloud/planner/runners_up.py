@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from neocloud.perf import Configuration
-from neocloud.planner.assemble import Ground
+from neocloud.planner.ground import Ground
 from neocloud.planner.hosts import Host, host_at
 from neocloud.planner.market import MarketPrice, market_price
 from neocloud.planner.placing import place

@@ -10,8 +10,8 @@ import numpy as np
 
 from neocloud.planner import rates
 from neocloud.planner.answers import Today, TodayChange
-from neocloud.planner.assemble import Ground
 from neocloud.planner.demand import HOURS
+from neocloud.planner.ground import Ground
 from neocloud.planner.hosts import Host, host_at
 from neocloud.planner.placing import evaluate
 from neocloud.planner.power import Draw, price_by_site, served_by_hour

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from neocloud.engines import Endpoint
-from neocloud.planner import Plan
 from neocloud.units import PICO
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 _MEAN_TOKENS = (1000.0, 200.0)
 """Prompt and answer of a request where no plan tells the model's own. Assumption."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -11,9 +11,11 @@ from neocloud.engines import Endpoint
 from neocloud.gateway.apis import APIS
 from neocloud.gateway.apis.api import Dialect, Wanted
 from neocloud.gateway.tenants.rules import ModelRule
-from neocloud.planner import Placement, Plan
 from neocloud.routing import Group, ReplicaState, SiteNow
 from neocloud.wire import Client, Header, Lines, Pool, header_lines
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Placement, Plan
 
 MAX_OVERLOAD = 1.5
 """Requests inside a replica over those planned at the most, for normal priority: beyond it tokens

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from neocloud.planner import Plan
 from neocloud.routing import Shares
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 HourShares = Mapping[tuple[str, str], Shares]
 """Shares of sites and pools by user metro and model, for one hour."""

@@ -11,14 +11,16 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from neocloud.activity import Purpose
 from neocloud.catalog import Catalog
-from neocloud.perf.power import power_of
-from neocloud.planner import Plan
 from neocloud.spec import Cloud, Contract, Pool, Site
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 _NEVER_NS = 2**62
 
@@ -211,6 +213,8 @@ def _held(
 
 def _stand(site: Site, pool: Pool, catalog: Catalog) -> PoolStand:
     accelerator = catalog.accelerator(pool.accelerator)
+    from neocloud.perf.power import power_of  # only where there is a plan: the room loads numpy
+
     watts = power_of(accelerator)
     return PoolStand(
         site=site.key,

@@ -19,7 +19,6 @@ from neocloud.engines import EngineMetrics, MetricsReader, is_healthy
 from neocloud.gateway.fleet.replicas import Backend, Fleet, Holding
 from neocloud.gateway.metering.holdings import Ground, Held, held_at
 from neocloud.ledger import AllocationEvent, EnergyEvent, Ledger
-from neocloud.planner import point_at
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +165,8 @@ class Meter:
         purpose = Purpose.INFERENCE if state.healthy else Purpose.DOWN
         answered, backend.answered = backend.answered, 0
         if joules is None:
+            from neocloud.planner import point_at  # only where there is a plan: it loads numpy
+
             joules = point_at(holding.placement.curve, answered / seconds).watts * seconds
         event_id = f"{state.replica}@{last.time_ns}"
         ledger.record_allocation(

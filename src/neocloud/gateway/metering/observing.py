@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from neocloud.catalog import Catalog
 from neocloud.gateway.metering.energy import SiteMeter, meters_of
 from neocloud.gateway.metering.holdings import Ground, ground_of
-from neocloud.planner import Plan
 from neocloud.spec import Cloud
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 
 class Observing(msgspec.Struct, frozen=True, kw_only=True):

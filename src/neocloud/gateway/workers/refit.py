@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from neocloud.engines import Endpoint
 from neocloud.gateway.fleet.remotes import Remote, cost_of
 from neocloud.gateway.fleet.replicas import Backend, Fleet, backends_of_endpoints, backends_of_plan
 from neocloud.gateway.settings import Settings
 from neocloud.gateway.tenants.distances import REMOTE_SITE
-from neocloud.planner import Plan
 from neocloud.routing import ReplicaState
 from neocloud.wire import Client
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Plan
 
 _PLANNED = (
     "target_concurrency", "max_occupancy", "prefill_s", "prefill_tokens_per_s",
