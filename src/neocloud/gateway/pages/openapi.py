@@ -17,8 +17,9 @@ _REFUSALS = {
     401: "No key, or one that is not known.",
     403: "The key may not do this.",
     404: "There is no such model for this key, or its engines cannot be asked by this route.",
+    409: "A request with the same `idempotency-key` is under way, or was billed.",
     413: "The body is too large, or asks for more tokens than the tenant may use in a minute.",
-    422: "The engine cannot process the request.",
+    422: "The engine cannot process the request, or its `idempotency-key` was another's.",
     429: "A limit of the tenant is reached; `retry-after` says when to come again.",
     500: "The engine failed.",
     502: "The engine failed, or broke off.",
@@ -110,6 +111,12 @@ def document(models: Iterable[str] = ()) -> bytes:
                     "choice of the replica.",
                     "schema": {"type": "string"},
                 },
+                "idempotency": {
+                    "name": "idempotency-key", "in": "header", "required": False,
+                    "description": "For 24 hours no other request of this key with the same field "
+                    "is served or billed.",
+                    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                },
             },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "`neocloud key`"},
@@ -161,6 +168,7 @@ def _posted(post: _Post) -> dict[str, Any]:
         "parameters": [
             {"$ref": "#/components/parameters/metro"},
             {"$ref": "#/components/parameters/explain"},
+            {"$ref": "#/components/parameters/idempotency"},
         ],
         "requestBody": {"required": True, "content": _json(post.asked)},
         "responses": {"200": whole, **_refused(_REFUSALS, error)},

@@ -15,7 +15,7 @@ from neocloud.gateway.observability.metrics import Measured, metrics_page
 from neocloud.gateway.pages.models import model_card, model_list
 from neocloud.gateway.pages.openapi import document
 from neocloud.gateway.tenants.callers import Callers
-from neocloud.gateway.tenants.rules import Rules
+from neocloud.gateway.tenants.rules import Rules, rule_of
 from neocloud.wire import Exchange
 
 log = logging.getLogger(__name__)
@@ -85,8 +85,7 @@ class Pages:
         gateway = self._gateway
         tenant = gateway.callers.tenant(exchange)
         name = exchange.path.removeprefix(_MODEL)
-        if name not in gateway.rules.models or not tenant.may_use(name):
-            raise ApiError(404, f"there is no model {name[:200]!r}", "model_not_found")
+        rule_of(gateway.rules, name, tenant)
         exchange.respond(200, JSON, model_card(name, gateway.rules, gateway.fleet))
 
     def _openapi(self, exchange: Exchange) -> None:

@@ -32,11 +32,12 @@ from neocloud.gateway.requests.entry import Entry
 from neocloud.gateway.requests.flight import Flight
 from neocloud.gateway.requests.ids import RequestIds
 from neocloud.gateway.requests.observer import Observer
+from neocloud.gateway.requests.repeats import IDEMPOTENCY_HEADER, Repeats
 from neocloud.gateway.requests.ticket import Ticket
 from neocloud.gateway.requests.waiting import Waiting
 from neocloud.gateway.tenants.callers import EXPLAIN_HEADER, Callers
 from neocloud.gateway.tenants.limits import limit_lines, output_bound, refused
-from neocloud.gateway.tenants.rules import ModelRule, Rules, TenantRule
+from neocloud.gateway.tenants.rules import Rules, rule_of
 from neocloud.ledger import BYTES_PER_TOKEN, Admission, AttemptEvent, Ledger, Status, UsageEvent
 from neocloud.quotas import Hold, NeedsLease, Quotas, Refusal
 from neocloud.routing import (
@@ -70,6 +71,7 @@ class Gateway:
         traffic: what went through, for the page of metrics.
         process: what that page tells of the process.
         observer: told of each request; None where nobody watches.
+        repeats: heeds `Idempotency-Key`; None ignores it.
         draining: True once it shuts down.
     """
 
@@ -94,6 +96,7 @@ class Gateway:
         self.traffic = Traffic()
         self.process = Process()
         self.observer: Observer | None = None
+        self.repeats: Repeats | None = None
         self._ids = ids or RequestIds(0, 0)
         # To spread requests without a prefix: no secret, and the system's entropy is slow.
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
@@ -115,6 +118,8 @@ class Gateway:
     def refuse(self, exchange: Exchange, error: ApiError, *, anthropic: bool) -> None:
         """Answer a request that was not admitted."""
         self.traffic.refuse(error.status, error.code)
+        if self.repeats is not None:
+            self.repeats.dropped(exchange)
         request_id = self._ids.new(time.time_ns())
         if self.observer is not None:
             api = self._apis.get(exchange.path)
@@ -147,6 +152,8 @@ class Gateway:
             money = ticket.rule.price.of(event) if used else 0
             self.quotas.settle(ticket.hold, money, tokens if used else 0)
         self.traffic.ended(event, ticket.waited_ns)
+        if self.repeats is not None:
+            self.repeats.ended(event)
         if self.observer is not None:
             then = self.observer.ended(event, ticket, then)
         self.ledger.settle(event, then)
@@ -155,6 +162,12 @@ class Gateway:
         """What was held for a request that was not admitted after all."""
         if hold is not None:
             self.quotas.settle(hold, 0, 0)
+
+    def drop(self, exchange: Exchange, hold: Hold | None) -> None:
+        """A client has gone whose request was not admitted."""
+        self.give_back(hold)
+        if self.repeats is not None:
+            self.repeats.dropped(exchange)
 
     def attempt_failed(self, attempt: AttemptEvent) -> None:
         """A replica did not answer well."""
@@ -221,10 +234,27 @@ class Gateway:
             raise ApiError(503, self.why_not_ready or "not ready", "not_ready")
         asked = api.read(exchange.body)
         tenant = caller.tenant
-        rule = self._rule(asked.model, tenant)
+        rule = rule_of(self.rules, asked.model, tenant)
         media = media_of(asked.prompt, self.rules.media_hosts)
         entry = Entry(exchange, api, asked, caller, rule, media)
-        if tenant.limit is None:
+        if self.repeats is not None and IDEMPOTENCY_HEADER in exchange.headers:
+            self._later(self._once(entry, self.repeats))
+        else:
+            self._admit(entry)
+
+    async def _once(self, entry: Entry, repeats: Repeats) -> None:
+        """Go on with a request if it is no repetition."""
+        exchange = entry.exchange
+        try:
+            if await repeats.first(exchange, entry.caller.key.key_id, time.time_ns()):
+                self._admit(entry)
+        except ApiError as error:
+            self.refuse(exchange, error, anthropic=entry.api.anthropic)
+
+    def _admit(self, entry: Entry) -> None:
+        """Hold what it may cost, and send it on."""
+        caller, rule = entry.caller, entry.rule
+        if caller.tenant.limit is None:
             self._route(entry)
             return
         inputs, outputs = entry.bounds()
@@ -240,7 +270,7 @@ class Gateway:
         try:
             held = await self.quotas.acquire(entry.caller.key.tenant, money, tokens)
             if entry.exchange.closed:
-                self.give_back(held if isinstance(held, Hold) else None)
+                self.drop(entry.exchange, held if isinstance(held, Hold) else None)
                 return
             self._with_hold(entry, held)
         except ApiError as error:
@@ -297,13 +327,7 @@ class Gateway:
     def _renew(self, entry: Entry) -> None:
         """Judge by the rules of now what came under others."""
         entry.caller = self.callers.find(entry.exchange)
-        entry.rule = self._rule(entry.asked.model, entry.caller.tenant)
-
-    def _rule(self, model: str, tenant: TenantRule) -> ModelRule:
-        rule = self.rules.models.get(model)
-        if rule is None or not tenant.may_use(model):
-            raise ApiError(404, f"there is no model {model[:200]!r}", "model_not_found")
-        return rule
+        entry.rule = rule_of(self.rules, entry.asked.model, entry.caller.tenant)
 
     def launch(self, serving: Serving, entry: Entry, choice: Choice) -> None:
         """Admit a request and send it to the replica that was chosen.
@@ -353,6 +377,8 @@ class Gateway:
         )
         self.retries.request()
         Flight(self, entry, ticket, serving).begin(backend)
+        if self.repeats is not None:
+            self.repeats.admitted(entry.exchange, ticket.request_id)
         if waited_ns:
             self.traffic.waited(asked.model, waited_ns)
 

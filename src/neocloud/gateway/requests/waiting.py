@@ -115,7 +115,7 @@ class Waiting:
         """A client left that had no replica yet."""
         queue = self._queues.get(serving)
         if queue is not None and queue.cancel(entry):
-            self._gateway.give_back(entry.hold)
+            self._gateway.drop(entry.exchange, entry.hold)
             self._gateway.traffic.refuse(499, "client_gone")
             self._waited(entry)
             if not len(queue):

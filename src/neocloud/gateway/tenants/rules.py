@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from neocloud.catalog import Catalog
 from neocloud.gateway.apis.api import Usage
+from neocloud.gateway.apis.refusals import ApiError
 from neocloud.gateway.tenants.distances import REMOTE_SITE, RoundTrips, nowhere
 from neocloud.ledger import UsageEvent
-from neocloud.planner import Rented
 from neocloud.quotas import TenantLimit
 from neocloud.routing import Priority
 from neocloud.spec import Cloud, Tenant
 from neocloud.units import PICO, price_per_token
+
+if TYPE_CHECKING:  # the planner loads numpy, and nothing of it is called here
+    from neocloud.planner import Rented
 
 DEFAULT_TENANT = "default"
 TEMPLATE_TOKENS = 64
@@ -129,6 +133,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     def salt_of(self, tenant: str) -> str:
         """The salt of a tenant's prefix cache: the same in all gateways that share the secret."""
         return hashlib.blake2b(tenant.encode(), key=self.secret[:64], digest_size=16).hexdigest()
+
+
+def rule_of(rules: Rules, model: str, tenant: TenantRule) -> ModelRule:
+    """The rule of a model that a tenant asks for.
+
+    Raises:
+        ApiError: 404, there is none, or not for this tenant.
+    """
+    rule = rules.models.get(model)
+    if rule is None or not tenant.may_use(model):
+        raise ApiError(404, f"there is no model {model[:200]!r}", "model_not_found")
+    return rule
 
 
 def rules_of_cloud(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sqlite3
 import ssl
 import time
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,7 @@ from neocloud.gateway.operation.operations import ReplicaNow, TenantNow, replica
 from neocloud.gateway.operation.tls import renew, tls_context
 from neocloud.gateway.requests.gateway import Gateway
 from neocloud.gateway.requests.ids import RequestIds
+from neocloud.gateway.requests.repeats import MarkFile, Repeats
 from neocloud.gateway.settings import Settings
 from neocloud.gateway.tenants.callers import Callers
 from neocloud.gateway.workers.allowances import allowances, spent_by
@@ -106,6 +108,7 @@ class Service:
         callers = Callers(settings.rules, ring)
         gateway = Gateway(settings.rules, fleet, ledger, quotas, callers, ids)
         gateway.shares = _shares(settings)
+        gateway.repeats = await asyncio.to_thread(_repeats, settings, post)
         meter = Meter(fleet, ledger if holdings else None, settings.observing.ground)
         await meter.look(fleet.backends)
         service = cls(settings, gateway, meter, client, watch, post)
@@ -251,6 +254,8 @@ class Service:
         with contextlib.suppress(LedgerError):
             await self._meter.finish()
         await self.gateway.quotas.close()
+        if self.gateway.repeats is not None:
+            await self.gateway.repeats.close()
         await self._client.close()
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.close)
@@ -296,6 +301,14 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(max_body_bytes=settings.max_body_bytes)
+
+
+def _repeats(settings: Settings, post: Post) -> Repeats:
+    path = settings.ledger.segments / "repeats.db"
+    try:
+        return Repeats(MarkFile(path, post.number, post.started_ns))
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path}: {error}") from None
 
 
 def _shares(settings: Settings) -> HourShares:
