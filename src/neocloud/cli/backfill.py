@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.backfill import BackfillOutcome, Effect, effects_of, unfit
 from neocloud.books.prices import PriceBook, contract_terms, price_version
 from neocloud.books.rating import UnpricedHoursError, UnpricedModelError
@@ -61,10 +61,9 @@ def backfill_verb(
 
 
 def _outcome(cloud: Cloud, reader: Reader, events: Path, found: Staged) -> BackfillOutcome:
-    path = books_path(reader.place)
-    with closing(SqliteBooks(path)) as known:
-        books = known if path.exists() else None
+    with closing(open_books(reader.place)) as known:
         try:
+            books = known if known.begun() else None
             kept = {} if books is None else books.versions()
             book = PriceBook(current=price_version(cloud), kept=kept)
             effects = effects_of(reader, found.view, book, contract_terms(cloud), books)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.invoices import CreditBalances, Office, TenantCredits, tenant_credits
 from neocloud.books.rating import UnpricedHoursError, UnpricedModelError
 from neocloud.cli.cloud_file import open_cloud
@@ -39,8 +39,8 @@ def command(cloud_file: Path, tenant: str | None, as_json: bool) -> None:
     try:
         with ledger_failures():
             reader = Reader(ledger_of(cloud, cloud_file))
-            with closing(SqliteBooks(books_path(reader.place))) as books:
-                known = books if books.path.exists() else None
+            with closing(open_books(reader.place)) as books:
+                known = books if books.begun() else None
                 office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
                 found = tuple(tenant_credits(office, each, now_ns) for each in asked)
     except (UnpricedModelError, UnpricedHoursError, BooksError) as error:

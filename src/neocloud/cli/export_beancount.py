@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.journal import JournalError, gather, journal_text, make_journal
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
@@ -47,7 +47,7 @@ def beancount(cloud_file: Path, period: str | None, tenant: str | None, out: Pat
     try:
         with ledger_failures():
             reader = Reader(ledger_of(cloud, cloud_file))
-            with closing(SqliteBooks(books_path(reader.place))) as books:
+            with closing(open_books(reader.place)) as books:
                 material = gather(books, reader, tenant)
         journal = make_journal(material, cloud.name, span, what)
         part = out.with_name(f".{out.name}.part")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.rows import FORMS, MissingPyarrowError, Selection, write_rows
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
@@ -52,7 +52,7 @@ def books(cloud_file: Path, period: str | None, tenant: str | None, form: str, o
     try:
         with (
             ledger_failures(),
-            closing(SqliteBooks(books_path(ledger_of(cloud, cloud_file)))) as kept,
+            closing(open_books(ledger_of(cloud, cloud_file))) as kept,
         ):
             selection = Selection(books=kept, period=span, tenant=tenant)
             written = write_rows(selection, form, out)

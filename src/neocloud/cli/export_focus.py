@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.contracts import month_of
 from neocloud.books.focus import FocusExport, Version, make_export, write_export
 from neocloud.books.invoices import Office
@@ -53,8 +53,8 @@ def command(cloud_file: Path, period: str, version: str, tenant: str | None, out
     try:
         with ledger_failures():
             reader = Reader(ledger_of(cloud, cloud_file))
-            with closing(SqliteBooks(books_path(reader.place))) as books:
-                known = books if books.path.exists() else None
+            with closing(open_books(reader.place)) as books:
+                known = books if books.begun() else None
                 office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
                 export = make_export(office, month, time.time_ns(), tenant or "")
             written = write_export(export, Version(version), out)

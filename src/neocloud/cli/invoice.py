@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from neocloud.books.accounts import BooksError, RefusedError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, RefusedError, open_books
 from neocloud.books.contracts import month_of
 from neocloud.books.invoices import (
     Invoice,
@@ -82,7 +82,7 @@ def command(
         raise Failure("--json and --csv: give one of them.")
     with _failures(cloud):
         if credit is not None:
-            with closing(SqliteBooks(books_path(ledger_of(cloud, cloud_file)))) as books:
+            with closing(open_books(ledger_of(cloud, cloud_file))) as books:
                 made = credit_invoice(
                     books, credit, reason or "", time.time_ns(), bill_again=bill_again
                 )
@@ -90,8 +90,8 @@ def command(
             assert tenant is not None
             check_tenant(tenant, cloud.tenants, cloud.file)
             reader = Reader(ledger_of(cloud, cloud_file))
-            with closing(SqliteBooks(books_path(reader.place))) as books:
-                known = books if close or books.path.exists() else None
+            with closing(open_books(reader.place)) as books:
+                known = books if close or books.begun() else None
                 office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
                 made = _made(office, tenant, period, close=close)
     if close and made.kind is Kind.SPECIMEN:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from neocloud.books.accounts import BooksError, RefusedError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, RefusedError, open_books
 from neocloud.books.payments import (
     Payment,
     Receivables,
@@ -65,10 +65,10 @@ def record(
         invoice=invoice,
     )
     with payment_failures():
-        path = books_path(ledger_of(cloud, cloud_file))
-        if not path.exists():
-            raise Failure(f"no books at {path}: nothing was invoiced yet.")
-        with closing(SqliteBooks(path)) as books:
+        place = ledger_of(cloud, cloud_file)
+        with closing(open_books(place)) as books:
+            if not books.begun():
+                raise Failure(f"{place.name} has no books: nothing was invoiced yet.")
             new = record_payment(books, payment, format_utc(now_ns)[:10], now_ns)
     what = f"payment {payment_id} of {tenant}"
     click.echo(f"{what} is booked." if new else f"{what} was booked already; nothing was changed.")
@@ -87,10 +87,8 @@ def list_(cloud_file: Path, tenant: str | None, as_of: str | None, as_json: bool
     if tenant is not None:
         check_tenant(tenant, cloud.tenants, cloud.file)
     day = _day(as_of, "--as-of") if as_of else format_utc(time.time_ns())[:10]
-    with payment_failures():
-        path = books_path(ledger_of(cloud, cloud_file))
-        with closing(SqliteBooks(path)) as books:
-            found = receivables(books if path.exists() else None, cloud.name, day, tenant)
+    with payment_failures(), closing(open_books(ledger_of(cloud, cloud_file))) as books:
+        found = receivables(books if books.begun() else None, cloud.name, day, tenant)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TypeVar
 import click
 import msgspec
 
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.prices import PriceBook, contract_terms, price_version
 from neocloud.books.rating import (
     PreviewLine,
@@ -114,17 +115,14 @@ def _preview(
     span = period_or_all(period, reader)
     current = price_version(cloud)
     billed: tuple[RatedLine, ...] = ()
-    path = books_path(place)
     kept = {}
-    if path.exists():
-        books = SqliteBooks(path)
-        try:
-            kept = dict(books.versions())
-            billed = tuple(books.billed(span, tenant))
-        except BooksError as error:
-            raise Failure(f"{error}.") from None
-        finally:
-            books.close()
+    try:
+        with closing(open_books(place)) as books:
+            if books.begun():
+                kept = dict(books.versions())
+                billed = tuple(books.billed(span, tenant))
+    except BooksError as error:
+        raise Failure(f"{error}.") from None
     terms = contract_terms(cloud)
     tallies = [Tally(PriceBook(current=current, kept=kept), terms)]
     if asked is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.rating import UnpricedHoursError, UnpricedModelError
 from neocloud.books.reconcile import Scope, reconcile, reconciliation_text
 from neocloud.cli.cloud_file import open_cloud
@@ -50,7 +50,7 @@ def command(
     try:
         with ledger_failures():
             reader = Reader(ledger_of(cloud, cloud_file))
-            with closing(SqliteBooks(books_path(reader.place))) as books:
+            with closing(open_books(reader.place)) as books:
                 found = reconcile(books, reader, cloud.name, scope, period or "")
     except (BooksError, UnpricedModelError, UnpricedHoursError) as error:
         raise Failure(f"{error}.") from None

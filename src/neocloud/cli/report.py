@@ -23,7 +23,7 @@ from neocloud.books import (
     make_report,
     report_text,
 )
-from neocloud.books.accounts import BooksError, SqliteBooks, books_path
+from neocloud.books.accounts import BooksError, open_books
 from neocloud.books.board import write_page
 from neocloud.books.invoices import Office
 from neocloud.books.tiers import (
@@ -136,8 +136,8 @@ def command(
 def _documents(cloud: Cloud, catalog: Catalog, reader: Reader, metered: Metered) -> Documents:
     """Invoices of the period from the books, or what they would say."""
     try:
-        with closing(SqliteBooks(books_path(reader.place))) as books:
-            known = books if books.path.exists() else None
+        with closing(open_books(reader.place)) as books:
+            known = books if books.begun() else None
             office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
             return documents_of(office, metered, time.time_ns())
     except BooksError as error:

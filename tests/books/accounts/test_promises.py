@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,14 +17,12 @@ from neocloud.books.accounts import (
     Posting,
     PostingKind,
     RefusedError,
-    SqliteBooks,
     account,
 )
 
 from .plain import Plain
+from .stores import KINDS, Opened, store
 
-# Here the disk is not what is tested.
-MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 SECOND = 10**9
 ACCOUNTS = (
     account(AccountKind.CASH, "", "USD"),
@@ -67,15 +64,14 @@ calls = st.lists(
 
 
 @contextmanager
-def books() -> Iterator[SqliteBooks]:
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        made = SqliteBooks(Path(folder) / "ledger.db.books")
+def books(kind: str = "sqlite") -> Iterator[Opened]:
+    with store(kind) as connect:
+        made = connect()
         with made.change(0) as change:
             for each in ACCOUNTS:
                 change.open_account(each)
             change.post(*first)
         yield made
-        made.close()
 
 
 def tried(call) -> str:
@@ -87,7 +83,7 @@ def tried(call) -> str:
     return ""
 
 
-def post(made: SqliteBooks, now_s: int, postings) -> None:
+def post(made: Opened, now_s: int, postings) -> None:
     """Post in a change that goes on after what was refused, so that nothing else undoes it."""
     refused = None
     with made.change(now_s * SECOND) as change:
@@ -102,10 +98,20 @@ def post(made: SqliteBooks, now_s: int, postings) -> None:
 @settings(max_examples=120)
 @given(calls)
 def test_the_books_do_what_the_plain_ones_do(asked):
+    as_the_plain_ones("sqlite", asked)
+
+
+@settings(max_examples=15)
+@given(calls)
+def test_the_books_in_a_server_do_what_the_plain_ones_do(asked):
+    as_the_plain_ones("postgresql", asked)
+
+
+def as_the_plain_ones(kind: str, asked) -> None:
     plain = Plain({a.id: a for a in ACCOUNTS})
     plain.post(0, *first)
     now_s, before = 0, {}
-    with books() as made:
+    with books(kind) as made:
         for passes, postings in asked:
             now_s += passes
             expected = tried(lambda: plain.post(now_s, *postings))  # noqa: B023 - called at once
@@ -173,11 +179,12 @@ def test_the_hash_does_not_know_the_order(amounts_, seed):
         assert one.contents().sha256 != other.contents().sha256
 
 
-def test_what_is_held_cannot_be_spent_and_a_chain_is_all_or_none():
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_held_cannot_be_spent_and_a_chain_is_all_or_none(kind):
     def spend(id_: str, pico: int, kind: PostingKind = PostingKind.POST) -> Posting:
         return Posting(id=id_, kind=kind, debit=IDS[1], credit=IDS[2], pico=pico, day="2026-10-31")
 
-    with books() as made:
+    with books(kind) as made:
         post(made, 1, [spend("h", 100, PostingKind.HOLD)])
         assert tried(lambda: post(made, 1, [spend("a", 21)])) == "OverdraftError"
         assert tried(lambda: post(made, 1, [spend("b", 15), spend("c", 6)])) == "OverdraftError"
@@ -186,23 +193,25 @@ def test_what_is_held_cannot_be_spent_and_a_chain_is_all_or_none():
         assert made.balance(IDS[1], SECOND) == Balance(debits=20, credits=120, pending_debits=100)
 
 
-def test_no_more_is_paid_than_is_owed_holds_included():
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_more_is_paid_than_is_owed_holds_included(kind):
     def pay(id_: str, pico: int, kind: PostingKind = PostingKind.POST) -> Posting:
         return Posting(id=id_, kind=kind, debit=IDS[0], credit=IDS[3], pico=pico, day="2026-10-31")
 
-    with books() as made:
+    with books(kind) as made:
         post(made, 1, [pay("h", 60, PostingKind.HOLD)])
         assert tried(lambda: post(made, 1, [pay("a", 31)])) == "OverdraftError"
         post(made, 1, [pay("b", 30)])
         assert made.balance(IDS[3], SECOND) == Balance(debits=90, credits=30, pending_credits=60)
 
 
-def test_a_hold_is_settled_in_part_and_ends_once():
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hold_is_settled_in_part_and_ends_once(kind):
     hold = Posting(
         id="h", kind=PostingKind.HOLD, debit=IDS[1], credit=IDS[2], pico=100, day="2026-10-31"
     )
     settle = Posting(id="s", kind=PostingKind.SETTLE, hold="h", pico=70, day="2026-10-31")
-    with books() as made:
+    with books(kind) as made:
         post(made, 1, [hold])
         assert made.balance(IDS[1], SECOND).pending_debits == 100
         post(made, 1, [settle])
@@ -214,13 +223,14 @@ def test_a_hold_is_settled_in_part_and_ends_once():
         post(made, 1, [settle])
 
 
-def test_a_hold_whose_time_is_over_is_free_for_readers_before_any_change():
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hold_whose_time_is_over_is_free_for_readers_before_any_change(kind):
     hold = Posting(
         id="h", kind=PostingKind.HOLD, debit=IDS[1], credit=IDS[2], pico=100, day="2026-10-31",
         timeout_s=5,
     )  # fmt: skip
     settle = Posting(id="s", kind=PostingKind.SETTLE, hold="h", day="2026-10-31")
-    with books() as made:
+    with books(kind) as made:
         post(made, 1, [hold])
         assert made.balance(IDS[1], 6 * SECOND - 1).pending_debits == 100
         assert made.balance(IDS[1], 6 * SECOND).pending_debits == 0

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 from tests.books.metering import event
 from tests.books.priced import PLAIN, book
+from tests.servers.postgresql import shared
 
 from neocloud.books.accounts import (
     AccountKind,
@@ -18,23 +20,40 @@ from neocloud.books.accounts import (
     ClosedPeriod,
     ConflictError,
     Draft,
+    PostgresqlBooks,
     Posting,
+    Seal,
     SqliteBooks,
     account,
     books_path,
     keep_version,
+    open_books,
 )
 from neocloud.books.rating import rate
 from neocloud.ledger import ledger_place
 from neocloud.units import Period
+
+from .stores import KINDS, Opened, store
 
 CASH = account(AccountKind.CASH, "", "USD")
 REVENUE = account(AccountKind.REVENUE, "llama", "USD")
 LINES = rate(book(), [event(0, cached_tokens=3)]).lines
 
 
+@pytest.fixture(params=KINDS)
+def connect(request):
+    """Of each store: connects to an empty place."""
+    with store(request.param) as made:
+        yield made
+
+
 @pytest.fixture
-def books(tmp_path: Path):
+def books(connect):
+    return connect()
+
+
+@pytest.fixture
+def in_file(tmp_path: Path):
     made = SqliteBooks(tmp_path / "ledger.db.books")
     yield made
     made.close()
@@ -52,7 +71,7 @@ def moved(id_: str = "p", pico: int = 5) -> Posting:
     return Posting(id=id_, debit=CASH.id, credit=REVENUE.id, pico=pico, day="2026-10-31")
 
 
-def fill(books: SqliteBooks) -> None:
+def fill(books: Opened) -> None:
     """Books with something of everything."""
     with books.change(7) as change:
         change.open_account(CASH)
@@ -64,7 +83,7 @@ def fill(books: SqliteBooks) -> None:
         change.keep_version(book().current)
 
 
-def test_numbers_have_no_gaps_where_changes_are_undone(books: SqliteBooks):
+def test_numbers_have_no_gaps_where_changes_are_undone(books: Opened):
     with books.change(1) as change:
         assert change.issue(draft("a")).name == "INV-000001"
     with pytest.raises(ZeroDivisionError), books.change(2) as change:
@@ -93,7 +112,7 @@ def test_numbers_have_no_gaps_where_changes_are_undone(books: SqliteBooks):
     assert bytes(found.draft.body) == b'{"total": "1.00"}'
 
 
-def test_lines_are_billed_by_what_has_a_number_and_lies_within(books: SqliteBooks):
+def test_lines_are_billed_by_what_has_a_number_and_lies_within(books: Opened):
     with books.change(1) as change:
         change.issue(draft("a"))
         change.issue(draft("s", ""))
@@ -104,7 +123,7 @@ def test_lines_are_billed_by_what_has_a_number_and_lies_within(books: SqliteBook
     assert tuple(books.billed(Period(1, 20), "acme")) == ()
 
 
-def test_a_period_is_closed_once_and_overlaps_none(books: SqliteBooks):
+def test_a_period_is_closed_once_and_overlaps_none(books: Opened):
     first = ClosedPeriod(tenant="acme", start_ns=0, end_ns=10, document="")
     with books.change(1) as change:
         change.close_period(first)
@@ -124,7 +143,7 @@ def test_a_period_is_closed_once_and_overlaps_none(books: SqliteBooks):
     ]
 
 
-def test_versions_are_kept_as_they_were(books: SqliteBooks):
+def test_versions_are_kept_as_they_were(books: Opened):
     one, two = book().current, book(PLAIN.replace("0.26", "0.27")).current
     with books.change(1) as change:
         for version in (one, two, one):
@@ -141,7 +160,7 @@ def test_a_version_is_kept_beside_its_ledger(tmp_path: Path):
     books.close()
 
 
-def test_accounts_are_opened_once(books: SqliteBooks):
+def test_accounts_are_opened_once(books: Opened):
     with books.change(1) as change:
         change.open_account(CASH)
         change.open_account(CASH)
@@ -151,24 +170,23 @@ def test_accounts_are_opened_once(books: SqliteBooks):
     assert (books.account(CASH.id), books.account("none")) == (CASH, None)
 
 
-def test_a_change_sees_itself_and_others_see_it_when_it_ends(books: SqliteBooks):
+def test_a_change_sees_itself_and_others_see_it_when_it_ends(connect):
+    books, other = connect(), connect()
     fill(books)
-    other = SqliteBooks(books.path)
     with books.change(9) as change:
         change.post(moved("r", 10**30))
         assert books.balance(CASH.id, 9).debits == 10**30 + 10
         assert other.balance(CASH.id, 9).debits == 10
     assert other.balance(CASH.id, 9).debits == 10**30 + 10, "more than 64 bits"
     assert [r.posting.id for r in other.postings()] == ["p", "q", "r"]
-    other.close()
 
 
 @pytest.mark.parametrize(
     "table", ["accounts", "postings", "documents", "billed", "closed", "versions"]
 )
-def test_the_database_itself_refuses_to_change_what_is_written(books: SqliteBooks, table: str):
-    fill(books)
-    connection = sqlite3.connect(books.path)
+def test_the_database_itself_refuses_to_change_what_is_written(in_file: SqliteBooks, table: str):
+    fill(in_file)
+    connection = sqlite3.connect(in_file.path)
     column = connection.execute(f"SELECT * FROM {table}").description[0][0]  # noqa: S608
     for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET {column} = {column}"):  # noqa: S608
         with pytest.raises(sqlite3.IntegrityError, match=f"{table} are immutable"):
@@ -197,22 +215,22 @@ def test_the_database_itself_refuses_to_change_what_is_written(books: SqliteBook
     ],
 )
 def test_what_is_changed_by_other_means_is_told(
-    books: SqliteBooks, table: str, statement: str, told: str
+    in_file: SqliteBooks, table: str, statement: str, told: str
 ):
-    fill(books)
-    assert books.check() == ()
-    contents = books.contents()
-    books.close()
-    connection = sqlite3.connect(books.path)
+    fill(in_file)
+    assert in_file.check() == ()
+    contents = in_file.contents()
+    in_file.close()
+    connection = sqlite3.connect(in_file.path)
     connection.execute(f"DROP TRIGGER IF EXISTS {table}_update")
     connection.execute(f"DROP TRIGGER IF EXISTS {table}_delete")
     assert connection.execute(statement).rowcount > 0
     connection.commit()
     connection.close()
-    found = books.check()
+    found = in_file.check()
     assert any(told in line for line in found), found
     if table not in ("balances", "holds", "series"):  # those follow from the others
-        assert books.contents().sha256 != contents.sha256
+        assert in_file.contents().sha256 != contents.sha256
 
 
 def test_what_is_no_books_is_refused(tmp_path: Path):
@@ -236,23 +254,22 @@ def test_what_is_no_books_is_refused(tmp_path: Path):
         SqliteBooks(tmp_path / "later.books").versions()
 
 
-def test_only_their_owner_reads_them(books: SqliteBooks):
-    fill(books)
-    assert stat.S_IMODE(books.path.stat().st_mode) == 0o600
+def test_only_their_owner_reads_them(in_file: SqliteBooks):
+    fill(in_file)
+    assert stat.S_IMODE(in_file.path.stat().st_mode) == 0o600
 
 
 def test_where_they_lie(tmp_path: Path):
     beside = ledger_place("sqlite:///usage.db", tmp_path)
     assert books_path(beside) == tmp_path / "usage.db.books"
-    server = ledger_place("postgresql://user@host/name", tmp_path)
-    assert books_path(server) == tmp_path / "ledger-segments.books"
 
 
-def test_several_make_and_write_them_at_once(tmp_path: Path):
-    path, numbers, failed = tmp_path / "ledger.db.books", [], []
+def test_several_make_and_write_them_at_once(connect):
+    numbers, failed = [], []
+    each = {name: connect() for name in "abcd"}
 
     def write(name: str) -> None:
-        made = SqliteBooks(path)
+        made = each[name]
         try:
             for n in range(5):
                 with made.change(n) as change:
@@ -262,17 +279,114 @@ def test_several_make_and_write_them_at_once(tmp_path: Path):
                     numbers.append(change.issue(draft(f"{name}{n}")).number)
         except Exception as error:  # noqa: BLE001 - shown by the test
             failed.append(error)
-        made.close()
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    threads = [threading.Thread(target=write, args=(name,)) for name in each]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert not failed
     assert sorted(numbers) == list(range(1, 21))
-    made = SqliteBooks(path)
+    made = connect()
     assert made.contents().postings == 25
     assert made.balance(CASH.id, 0).debits == 125
     assert made.check() == ()
-    made.close()
+
+
+def test_there_are_none_before_the_first_change(connect):
+    books = connect()
+    assert not books.begun()
+    with pytest.raises(BooksError, match="the first invoice makes them"):
+        books.versions()
+    fill(books)
+    assert books.begun()
+
+
+def test_both_stores_hold_the_same_by_the_same_hash():
+    found = []
+    for kind in KINDS:
+        with store(kind) as connect:
+            books = connect()
+            fill(books)
+            found.append((books.contents(), list(books.accounts()), list(books.documents())))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "table", ["accounts", "postings", "documents", "billed", "seals", "closed", "versions"]
+)
+def test_postgresql_itself_refuses_to_change_what_is_written(table: str):
+    url = shared().database()
+    books = PostgresqlBooks(url)
+    fill(books)
+    with books.change(8) as change:
+        change.issue(draft("sealed", seals=(Seal(month="2026-10"),)))
+    books.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET search_path = neocloud_books")
+        column = connection.execute(f"SELECT * FROM {table}").description[0].name  # noqa: S608
+        for statement in (
+            f"DELETE FROM {table}",  # noqa: S608
+            f"UPDATE {table} SET {column} = {column}",  # noqa: S608
+            f"TRUNCATE {table}",
+        ):
+            with pytest.raises(psycopg.errors.RaiseException, match=f"{table} are immutable"):
+                connection.execute(statement)
+
+
+def test_a_server_that_is_away_is_told_without_its_password():
+    server = shared()
+    url = server.url("nowhere")
+    with pytest.raises(BooksError) as told:
+        PostgresqlBooks(url).versions()
+    assert server.password not in str(told.value)
+    assert "nowhere" in str(told.value)
+
+
+def test_a_connection_that_is_cut_within_a_change_leaves_nothing_of_it():
+    url = shared().database()
+    books, other = PostgresqlBooks(url), PostgresqlBooks(url)
+    fill(books)
+    before = books.contents()
+    with pytest.raises(BooksError), books.change(9) as change:
+        change.post(moved("cut"))
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        change.post(moved("too late"))
+    assert other.contents() == before
+    with books.change(10) as change:
+        change.post(moved("again"))
+    assert other.contents().postings == before.postings + 1
+    assert other.check() == ()
+    books.close()
+    other.close()
+
+
+def test_books_of_another_schema_in_a_server_are_refused():
+    url = shared().database()
+    books = PostgresqlBooks(url)
+    fill(books)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE neocloud_books.meta SET schema = 'neocloud.books/9'")
+    for _ in range(2):
+        with pytest.raises(BooksError, match=r"books of schema neocloud\.books/9"):
+            books.versions()
+    with pytest.raises(BooksError, match=r"schema neocloud\.books/9"), books.change(1):
+        pass
+    books.close()
+
+
+def test_a_ledger_in_a_server_has_its_books_there(tmp_path: Path):
+    url = shared().database()
+    place, version = ledger_place(url, tmp_path), book().current
+    keep_version(place, version, 1)
+    books = open_books(place)
+    assert isinstance(books, PostgresqlBooks)
+    assert books.versions() == {version.id: version}
+    assert list(tmp_path.iterdir()) == []
+    books.close()
+    beside = open_books(ledger_place("sqlite:///usage.db", tmp_path))
+    assert isinstance(beside, SqliteBooks)

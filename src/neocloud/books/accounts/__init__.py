@@ -1,5 +1,7 @@
 """The books' store: accounts and immutable postings, documents, closed periods, price versions."""
 
+from neocloud.books.accounts.place import keep_version, open_books
+from neocloud.books.accounts.postgresql import PostgresqlBooks
 from neocloud.books.accounts.records import (
     SCHEMA,
     Account,
@@ -24,7 +26,7 @@ from neocloud.books.accounts.seal import (
     SealMaker,
     seal_difference,
 )
-from neocloud.books.accounts.sqlite import SqliteBooks, books_path, keep_version
+from neocloud.books.accounts.sqlite import SqliteBooks, books_path
 from neocloud.books.accounts.store import (
     Books,
     BooksContents,
@@ -52,6 +54,7 @@ __all__ = [
     "HoldOverError",
     "Limit",
     "OverdraftError",
+    "PostgresqlBooks",
     "Posting",
     "PostingKind",
     "Recorded",
@@ -67,5 +70,6 @@ __all__ = [
     "account_id",
     "books_path",
     "keep_version",
+    "open_books",
     "seal_difference",
 ]

@@ -1,8 +1,7 @@
-"""Writing to the books in SQLite: what is within one transaction."""
+"""Writing to the books: what is within one transaction, whichever database it is."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from neocloud.books.accounts.records import (
     PostingKind,
 )
 from neocloud.books.accounts.seal import Seal
+from neocloud.books.accounts.sql import Sql
 from neocloud.books.accounts.store import ConflictError, HoldOverError, OverdraftError
 from neocloud.books.accounts.tables import (
     DOCUMENT,
@@ -39,10 +39,10 @@ from neocloud.books.rating import RatedLine
 from neocloud.units import SECOND_NS
 
 
-class SqliteChange:
+class SqlChange:
     """Implements `Change` on a connection that has begun a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, now_ns: int) -> None:
+    def __init__(self, connection: Sql, now_ns: int) -> None:
         self._connection = connection
         self._now_ns = now_ns
         self._end_holds()
@@ -76,7 +76,8 @@ class SqliteChange:
         with self._all_or_none():
             number = self._next_number(draft.series) if draft.series else None
             self._connection.execute(
-                f"INSERT INTO documents ({DOCUMENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                f"INSERT INTO documents (place, {DOCUMENT}) VALUES "  # noqa: S608
+                "((SELECT coalesce(max(place), 0) + 1 FROM documents), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (number, self._now_ns, draft.id, draft.kind, draft.series, draft.tenant,
                  draft.start_ns, draft.end_ns, bytes(draft.body)),
             )  # fmt: skip
@@ -107,14 +108,15 @@ class SqliteChange:
     def keep_version(self, version: PriceVersion) -> None:
         """See `Change`."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO versions VALUES (?, ?)", (version.id, version.encoded())
+            "INSERT INTO versions VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
+            (version.id, version.encoded()),
         )
 
     def _next_number(self, series: str) -> int:
         """The number after the last of a series, which is then the last."""
         row = self._connection.execute(
             "INSERT INTO series VALUES (?, 1) "
-            "ON CONFLICT (name) DO UPDATE SET last = last + 1 RETURNING last",
+            "ON CONFLICT (name) DO UPDATE SET last = series.last + 1 RETURNING last",
             (series,),
         ).fetchone()
         return int(row[0])
@@ -223,7 +225,9 @@ class SqliteChange:
 
     def _write(self, posting: Posting, asked: int) -> None:
         self._connection.execute(
-            f"INSERT INTO postings ({POSTING}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO postings ({POSTING}) VALUES "  # noqa: S608 - names of ours
+            "((SELECT coalesce(max(sequence), 0) + 1 FROM postings), "
+            "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (self._now_ns, posting.id, posting.kind.value, posting.debit, posting.credit,
              str(posting.pico), posting.hold, posting.timeout_s, posting.day, posting.document,
              posting.note, str(asked)),
@@ -254,7 +258,7 @@ class SqliteChange:
             self._connection.execute("UPDATE holds SET state = 'over' WHERE id = ?", (posting.id,))
 
 
-def overdue(connection: sqlite3.Connection, now_ns: int) -> list[Posting]:
+def overdue(connection: Sql, now_ns: int) -> list[Posting]:
     """Holds that are open and whose time is over."""
     columns = ", ".join(f"p.{name}" for name in POSTING.split(", "))
     rows = connection.execute(
@@ -265,7 +269,7 @@ def overdue(connection: sqlite3.Connection, now_ns: int) -> list[Posting]:
     return [recorded_of(row).posting for row in rows]
 
 
-def read_balance(connection: sqlite3.Connection, account_id: str) -> Balance:
+def read_balance(connection: Sql, account_id: str) -> Balance:
     """Sums of an account as they are written."""
     return balance_of(
         connection.execute(
@@ -276,7 +280,7 @@ def read_balance(connection: sqlite3.Connection, account_id: str) -> Balance:
     )
 
 
-def read_document(connection: sqlite3.Connection, document_id: str) -> Document | None:
+def read_document(connection: Sql, document_id: str) -> Document | None:
     """A document by its id."""
     row = connection.execute(
         f"SELECT {DOCUMENT} FROM documents WHERE id = ?",  # noqa: S608 - names of ours
@@ -289,7 +293,7 @@ def read_document(connection: sqlite3.Connection, document_id: str) -> Document 
     )
 
 
-def read_lines(connection: sqlite3.Connection, document_id: str) -> tuple[RatedLine, ...]:
+def read_lines(connection: Sql, document_id: str) -> tuple[RatedLine, ...]:
     """Lines of a document."""
     rows = connection.execute(
         "SELECT line FROM billed WHERE document = ? ORDER BY place", (document_id,)
@@ -297,7 +301,7 @@ def read_lines(connection: sqlite3.Connection, document_id: str) -> tuple[RatedL
     return tuple(line_of(line) for (line,) in rows)
 
 
-def read_seals(connection: sqlite3.Connection, document_id: str) -> tuple[Seal, ...]:
+def read_seals(connection: Sql, document_id: str) -> tuple[Seal, ...]:
     """Seals of a document."""
     rows = connection.execute(
         "SELECT seal FROM seals WHERE document = ? ORDER BY month", (document_id,)

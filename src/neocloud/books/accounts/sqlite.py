@@ -5,50 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from neocloud.books.accounts.change import (
-    SqliteChange,
-    overdue,
-    read_balance,
-    read_document,
-    read_lines,
-    read_seals,
-)
-from neocloud.books.accounts.checking import check_books, contents_of
-from neocloud.books.accounts.records import (
-    SCHEMA,
-    Account,
-    Balance,
-    ClosedPeriod,
-    Document,
-    Recorded,
-)
-from neocloud.books.accounts.store import BooksContents, BooksError
-from neocloud.books.accounts.tables import (
-    DOCUMENT,
-    POSTING,
-    STATEMENTS,
-    TO_SECOND,
-    account_of,
-    closed_of,
-    document_of,
-    recorded_of,
-)
-from neocloud.books.prices import PriceVersion
-from neocloud.books.rating import RatedLine
+from neocloud.books.accounts.change import SqlChange
+from neocloud.books.accounts.reading import SqlBooks
+from neocloud.books.accounts.records import SCHEMA
+from neocloud.books.accounts.store import BooksError
+from neocloud.books.accounts.tables import STATEMENTS, TO_SECOND
 from neocloud.ledger import LedgerPlace
-from neocloud.units import Period
 
 _BUSY_S = 10.0
 """How long a change waits for another process's."""
 _FIRST = "neocloud.books/1"
-_VERSION = msgspec.json.Decoder(PriceVersion)
 
 
 def books_path(place: LedgerPlace) -> Path:
@@ -57,21 +29,7 @@ def books_path(place: LedgerPlace) -> Path:
     return beside.with_name(beside.name + ".books")
 
 
-def keep_version(place: LedgerPlace, version: PriceVersion, now_ns: int) -> None:
-    """Keep a price version beside a ledger, before anything is admitted under it.
-
-    Raises:
-        BooksError: the books cannot be written.
-    """
-    books = SqliteBooks(books_path(place))
-    try:
-        with books.change(now_ns) as change:
-            change.keep_version(version)
-    finally:
-        books.close()
-
-
-class SqliteBooks:
+class SqliteBooks(SqlBooks):
     """Implements `Books` in the file `path`.
 
     The file is made by the first change; reading before it raises `BooksError`. WAL mode: readers
@@ -83,102 +41,17 @@ class SqliteBooks:
         self._connection: sqlite3.Connection | None = None
 
     @contextmanager
-    def change(self, now_ns: int) -> Iterator[SqliteChange]:
+    def change(self, now_ns: int) -> Iterator[SqlChange]:
         """See `Books`."""
         with self._failures():
             connection = self._connected()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield SqliteChange(connection, now_ns)
+                yield SqlChange(connection, now_ns)
                 connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-
-    def account(self, account_id: str) -> Account | None:
-        """See `Books`."""
-        rows = self._rows("SELECT * FROM accounts WHERE id = ?", (account_id,))
-        return next((account_of(row) for row in rows), None)
-
-    def accounts(self) -> Iterator[Account]:
-        """See `Books`."""
-        yield from map(account_of, self._rows("SELECT * FROM accounts ORDER BY id"))
-
-    def balance(self, account_id: str, now_ns: int) -> Balance:
-        """See `Books`."""
-        with self._moment() as connection:
-            kept = read_balance(connection, account_id)
-            over = overdue(connection, now_ns)
-        debits = sum(posting.pico for posting in over if posting.debit == account_id)
-        credits_ = sum(posting.pico for posting in over if posting.credit == account_id)
-        return msgspec.structs.replace(
-            kept,
-            pending_debits=kept.pending_debits - debits,
-            pending_credits=kept.pending_credits - credits_,
-        )
-
-    def postings(
-        self, *, account: str | None = None, document: str | None = None
-    ) -> Iterator[Recorded]:
-        """See `Books`."""
-        conditions, values = ["1"], []
-        if account is not None:
-            conditions.append("(debit = ? OR credit = ?)")
-            values += [account, account]
-        if document is not None:
-            conditions.append("document = ?")
-            values.append(document)
-        where = " AND ".join(conditions)
-        query = f"SELECT {POSTING} FROM postings WHERE {where} ORDER BY sequence"  # noqa: S608
-        yield from map(recorded_of, self._rows(query, values))
-
-    def documents(self, tenant: str | None = None) -> Iterator[Document]:
-        """See `Books`."""
-        where, values = ("", ()) if tenant is None else ("WHERE tenant = ?", (tenant,))
-        query = f"SELECT {DOCUMENT} FROM documents {where} ORDER BY place"  # noqa: S608
-        for row in self._rows(query, values):
-            with self._failures():
-                lines = read_lines(self._opened(), row[2])
-                seals = read_seals(self._opened(), row[2])
-            yield document_of(row, lines, seals)
-
-    def document(self, document_id: str) -> Document | None:
-        """See `Books`."""
-        with self._moment() as connection:
-            return read_document(connection, document_id)
-
-    def closed(self, tenant: str | None = None) -> Iterator[ClosedPeriod]:
-        """See `Books`."""
-        where, values = ("", ()) if tenant is None else ("WHERE tenant = ?", (tenant,))
-        query = f"SELECT * FROM closed {where} ORDER BY tenant, start_ns"  # noqa: S608
-        yield from map(closed_of, self._rows(query, values))
-
-    def billed(self, period: Period, tenant: str | None = None) -> Iterator[RatedLine]:
-        """See `Books`."""
-        query = (
-            "SELECT id FROM documents WHERE number IS NOT NULL AND start_ns >= ? AND end_ns <= ? "
-            "AND (? IS NULL OR tenant = ?) ORDER BY place"
-        )
-        values = (period.start_ns, period.end_ns, tenant, tenant)
-        for (document_id,) in self._rows(query, values):
-            with self._failures():  # what was issued stays: no moment is needed
-                lines = read_lines(self._opened(), document_id)
-            yield from lines
-
-    def versions(self) -> Mapping[str, PriceVersion]:
-        """See `Books`."""
-        rows = self._rows("SELECT id, content FROM versions ORDER BY id")
-        return {id_: _VERSION.decode(content) for id_, content in rows}
-
-    def contents(self) -> BooksContents:
-        """See `Books`."""
-        with self._moment() as connection:
-            return contents_of(connection)
-
-    def check(self) -> tuple[str, ...]:
-        """See `Books`."""
-        with self._moment() as connection:
-            return tuple(check_books(connection))
 
     def close(self) -> None:
         """See `Books`."""
@@ -186,10 +59,16 @@ class SqliteBooks:
         if connection is not None:
             connection.close()
 
-    def _rows(self, query: str, values: Iterable[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows at once: a change may go on while they are looked at."""
-        with self._failures():
-            return self._opened().execute(query, tuple(values)).fetchall()
+    def begun(self) -> bool:
+        """See `Books`."""
+        return self.path.exists()
+
+    def check(self) -> tuple[str, ...]:
+        """See `Books`."""
+        with self._moment() as connection:
+            rows = connection.execute("PRAGMA quick_check")
+            damage = [f"the file is damaged: {told}" for (told,) in rows if told != "ok"]
+        return (*damage, *super().check())
 
     @contextmanager
     def _moment(self) -> Iterator[sqlite3.Connection]:

@@ -119,6 +119,10 @@ class Books(Protocol):
         """
         ...
 
+    def begun(self) -> bool:
+        """True if there are any: until the first change nothing can be read."""
+        ...
+
     def account(self, account_id: str) -> Account | None:
         """An account; None if it was never opened."""
         ...

@@ -1,4 +1,4 @@
-"""Tables of the books in SQLite, and rows to records and back.
+"""Tables of the books, and rows to records and back.
 
 Amounts are text: 1e-12 of a currency in 64 bits would end at nine million.
 """
@@ -24,10 +24,10 @@ from neocloud.books.accounts.records import (
 from neocloud.books.accounts.seal import Seal
 from neocloud.books.rating import RatedLine
 
-_FIXED = ("accounts", "postings", "documents", "billed", "seals", "closed", "versions")
+FIXED = ("accounts", "postings", "documents", "billed", "seals", "closed", "versions")
 """Tables whose rows are written once: the database itself refuses to change or delete them."""
 
-_TABLES = """
+TABLES = """
 CREATE TABLE meta (schema TEXT NOT NULL);
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, owner TEXT NOT NULL, currency TEXT NOT NULL,
@@ -60,15 +60,16 @@ CREATE TABLE seals (
 CREATE TABLE closed (
     tenant TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,
     document TEXT NOT NULL, PRIMARY KEY (tenant, start_ns)) WITHOUT ROWID;
-CREATE TABLE versions (id TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
-"""
+CREATE TABLE versions (id TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID
+""".strip().split(";\n")
+"""A statement each, in SQLite's words."""
 
 STATEMENTS = (
-    *_TABLES.strip().removesuffix(";").split(";\n"),
+    *TABLES,
     *(
         f"CREATE TRIGGER {table}_{act.lower()} BEFORE {act} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{table} are immutable'); END"
-        for table in _FIXED
+        for table in FIXED
         for act in ("UPDATE", "DELETE")
     ),
 )
