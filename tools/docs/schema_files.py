@@ -18,6 +18,7 @@ from neocloud.books.rating import RatePreview
 from neocloud.books.reconcile import Reconciliation
 from neocloud.calibration import Accuracy
 from neocloud.cli.ledger import LedgerCheck
+from neocloud.finance.stress import StressReport
 from neocloud.ledger import UsageEvent
 from neocloud.ledger.records import SCHEMA as LEDGER
 from neocloud.perf.predictor import Calibration
@@ -65,6 +66,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "comparison": _record(Comparison),
     "validation": _record(Validation),
     "report": _record(Report),
+    "stress": _record(StressReport),
     "rate": _record(RatePreview),
     "backfill": _record(BackfillOutcome),
     "credit": _record(CreditBalances),

@@ -32,6 +32,7 @@ _VERBS = {
     "payment": "Book payments of tenants, and show what they owe.",
     "reconcile": "Prove that events, rated lines, invoices and accounts agree.",
     "report": "Compare what was planned with what was metered.",
+    "stress": "Show what shocks do to debt, cash and owners, and what breaks first.",
 }
 
 
