@@ -193,10 +193,12 @@ def cohorts_of(record: Record, sales: Sequence[Sale]) -> Cohorts:
 
     Args:
         record: who did what.
-        sales: what was paid, of any months; empty where nobody knows.
+        sales: what was paid; between their first and last month nothing else was. Empty where
+            nobody knows.
     """
     paid = _paid(sales)
-    sold = frozenset(sale.month for sale in sales)
+    months = [sale.month for sale in sales]
+    sold = frozenset(months_from(min(months), max(months)) if months else ())
     did = {(a.customer, a.month): a for a in record.activities}
     started: dict[str, str] = {}
     for activity in sorted(record.activities, key=lambda a: a.month):

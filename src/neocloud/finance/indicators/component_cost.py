@@ -12,7 +12,7 @@ from fractions import Fraction
 import msgspec
 
 from neocloud.finance.arithmetic import Exact
-from neocloud.finance.indicators.change import Quotient
+from neocloud.finance.indicators.change import Quotient, Total
 from neocloud.finance.indicators.records import Measure, Named, Reading, Series, series_of
 from neocloud.finance.records import Asset, AssetKind, Inputs
 from neocloud.units import PICO
@@ -44,7 +44,9 @@ class ComponentCost(msgspec.Struct, frozen=True, kw_only=True):
     """The indicator.
 
     Attributes:
-        per_megawatt: landed cost of a megawatt of new capacity, units of the currency.
+        per_megawatt: landed cost of a megawatt of new capacity, units of the currency: each
+            component's price over the megawatts that it is built for, added up. What says no
+            megawatts serves those of the accelerators.
         per_accelerator: landed cost of an accelerator with its share of all else.
         per_hour: capital cost of an accelerator-hour that can be sold: each asset's price less the
             present value of its residual, as an annuity over its life at the cost of capital.
@@ -85,8 +87,7 @@ def component_cost(inputs: Inputs, cost_of_capital: Fraction | None = None) -> C
         notes.append(f"No price path, so the price that was paid: {', '.join(still)}.")
     share, told = _sellable_share(inputs, assets)
     notes += told
-    megawatts, count = _megawatts(assets), sum(asset.accelerators for asset in assets)
-    hours = count * HOURS_A_MONTH * share
+    sizes = _Sizes(assets)
 
     def priced(month: int) -> dict[str, Fraction]:
         return _by_kind(assets, lambda asset: price_of(asset, month))
@@ -94,24 +95,36 @@ def component_cost(inputs: Inputs, cost_of_capital: Fraction | None = None) -> C
     def recovered(month: int) -> dict[str, Fraction]:
         return _by_kind(assets, lambda asset: recovery(asset, price_of(asset, month), rate))
 
+    def megawatt(month: int) -> Measure | None:
+        return sizes.per_megawatt(priced(month))
+
+    def accelerator(month: int) -> Measure | None:
+        return sizes.per_accelerator(priced(month))
+
+    def hour(month: int) -> Measure | None:
+        paid = sizes.per_accelerator(recovered(month))
+        if paid is None:
+            return None
+        return Quotient(over=paid.amounts, under={"hours": HOURS_A_MONTH * share})
+
     return ComponentCost(
-        per_megawatt=_per(
-            inputs, priced, {"megawatts": megawatts},
+        per_megawatt=_monthly(
+            inputs,
             Named(key="cost.per_megawatt", name="landed cost of a megawatt of new capacity",
                   unit=f"{inputs.currency}/MW"),
-            "no asset says how many megawatts it brings",
+            megawatt, "no asset says how many megawatts it brings",
         ),
-        per_accelerator=_per(
-            inputs, priced, {"accelerators": Fraction(count)},
+        per_accelerator=_monthly(
+            inputs,
             Named(key="cost.per_accelerator", name="landed cost of an accelerator",
                   unit=f"{inputs.currency}/accelerator"),
-            "no asset brings accelerators",
+            accelerator, "no asset brings accelerators",
         ),
-        per_hour=_per(
-            inputs, recovered, {"hours": hours},
+        per_hour=_monthly(
+            inputs,
             Named(key="cost.per_hour", name="capital cost of a sellable accelerator-hour",
                   unit=f"{inputs.currency}/accelerator-hour"),
-            "no asset brings accelerators",
+            hour, "no asset brings accelerators",
         ),
         index=_index(inputs, assets, "all"),
         by_kind=tuple(
@@ -222,17 +235,42 @@ def _by_kind(assets: Sequence[Asset], amount: Callable[[Asset], int]) -> dict[st
     return found
 
 
-def _per(
-    inputs: Inputs,
-    amounts: Callable[[int], dict[str, Fraction]],
-    under: dict[str, Fraction],
-    named: Named,
-    unknown: str,
-) -> Series:
-    def measure(month: int) -> Measure:
-        return Quotient(over=amounts(month), under=under)
+class _Sizes:
+    """How much power and how many accelerators a set of assets is for, component by component."""
 
-    return _monthly(inputs, named, measure, unknown)
+    def __init__(self, assets: Sequence[Asset]) -> None:
+        self.accelerators = sum(asset.accelerators for asset in assets)
+        self._megawatts: dict[str, Fraction] = {}
+        for asset in assets:
+            known = self._megawatts.get(asset.kind, Fraction(0))
+            self._megawatts[asset.kind] = known + asset.megawatts
+        self._usual = self._megawatts.get("accelerators") or max(
+            self._megawatts.values(), default=Fraction(0)
+        )
+
+    def per_megawatt(self, cost: Mapping[str, Fraction]) -> Total | None:
+        """Each component over the megawatts that it is built for, added up; None if none says."""
+        if not self._usual:
+            return None
+        return Total(amounts={kind: value / self._of(kind) for kind, value in cost.items()})
+
+    def per_accelerator(self, cost: Mapping[str, Fraction]) -> Total | None:
+        """The same for the megawatts of one accelerator; None without accelerators.
+
+        Where these say no megawatts, each component over their number.
+        """
+        if not self.accelerators:
+            return None
+        each = self._megawatts.get("accelerators", Fraction(0)) / self.accelerators
+        return Total(
+            amounts={
+                kind: value * each / self._of(kind) if each else value / self.accelerators
+                for kind, value in cost.items()
+            }
+        )
+
+    def _of(self, kind: str) -> Fraction:
+        return self._megawatts.get(kind) or self._usual
 
 
 def _index(inputs: Inputs, assets: Sequence[Asset], kind: str) -> Series:
@@ -256,7 +294,7 @@ def _index(inputs: Inputs, assets: Sequence[Asset], kind: str) -> Series:
 
 
 def _monthly(
-    inputs: Inputs, named: Named, measure: Callable[[int], Measure], unknown: str
+    inputs: Inputs, named: Named, measure: Callable[[int], Measure | None], unknown: str
 ) -> Series:
     return series_of(
         named,

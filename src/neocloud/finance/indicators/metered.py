@@ -19,12 +19,12 @@ from neocloud.units import Period
 class Source(Protocol):
     """Where events come from: `ledger.Reader`."""
 
-    def usage(self, period: Period | None = None) -> Iterator[UsageEvent]:
-        """Of requests that were admitted in the period; None for all."""
+    def usage(self, period: Period) -> Iterator[UsageEvent]:
+        """Of requests that were admitted in the period."""
         ...
 
-    def allocation(self, period: Period | None = None) -> Iterator[AllocationEvent]:
-        """Spans that overlap the period; None for all."""
+    def allocation(self, period: Period) -> Iterator[AllocationEvent]:
+        """Spans that overlap the period, by their start."""
         ...
 
     def span(self) -> Period | None:
@@ -122,8 +122,8 @@ def read_ledger(source: Source, period: Period | None = None) -> Metered | None:
             return None
         span = Period(start, end)
     sums = _Sums()
-    sums.hold(source.allocation(period), span)
-    for used in source.usage(period):
+    sums.hold(source.allocation(span), span)
+    for used in source.usage(span):
         sums.use(used)
     return sums.metered(span)
 

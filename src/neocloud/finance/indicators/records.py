@@ -34,6 +34,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
         unknown: why not, in words; empty where it is known.
         change: from the month before; None where one of the two is not known.
         parts: what the change is made of: their sum is the change, exactly.
+        trend: slope a month of the straight line of least squares through the known values of this
+            and the `TREND_MONTHS - 1` months before; None of fewer than two.
     """
 
     month: str
@@ -42,6 +44,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     unknown: str = ""
     change: Fraction | None = None
     parts: tuple[Part, ...] = ()
+    trend: Fraction | None = None
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,15 +55,12 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         name: what it is, in words.
         unit: of its values; `share` is of 1.
         points: in the order of months.
-        trend: slope a month of the straight line of least squares through the known values of the
-            last `TREND_MONTHS` points; None of fewer than two.
     """
 
     key: str
     name: str
     unit: str
     points: tuple[Point, ...]
-    trend: Fraction | None
 
     def at(self, month: str) -> Point:
         """The point of a month.
@@ -108,6 +108,7 @@ def series_of(named: Named, readings: Sequence[Reading]) -> Series:
     A month whose measure has no value must say in `unknown` what is missing.
     """
     points: list[Point] = []
+    values: list[Fraction | None] = []
     before: Measure | None = None
     for reading in readings:
         measure = reading.measure
@@ -116,6 +117,7 @@ def series_of(named: Named, readings: Sequence[Reading]) -> Series:
         if measure is not None and value is not None and before is not None:
             assert before.value is not None
             change, parts = value - before.value, measure.since(before)
+        values.append(value)
         points.append(
             Point(
                 month=reading.month,
@@ -126,21 +128,16 @@ def series_of(named: Named, readings: Sequence[Reading]) -> Series:
                 parts=tuple(
                     Part(name=name, value=part) for name, part in sorted(parts.items()) if part
                 ),
+                trend=trend_of(values[-TREND_MONTHS:]),
             )
         )
         before = measure if value is not None else None
-    return Series(
-        key=named.key,
-        name=named.name,
-        unit=named.unit,
-        points=tuple(points),
-        trend=trend_of(tuple(points[-TREND_MONTHS:])),
-    )
+    return Series(key=named.key, name=named.name, unit=named.unit, points=tuple(points))
 
 
-def trend_of(points: Sequence[Point]) -> Fraction | None:
-    """Slope a point of the straight line of least squares; None of fewer than two known points."""
-    known = [(at, point.value) for at, point in enumerate(points) if point.value is not None]
+def trend_of(values: Sequence[Fraction | None]) -> Fraction | None:
+    """Slope of the straight line of least squares; None of fewer than two known values."""
+    known = [(at, value) for at, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return None
     middle = Fraction(sum(at for at, _ in known), len(known))
