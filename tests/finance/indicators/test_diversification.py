@@ -205,6 +205,16 @@ def test_booked_months_stand_in_place_of_planned_ones():
     assert {s.name for s in found.months[1].by_model} == {"accelerators", "m"}
 
 
+def test_a_month_of_several_origins_tells_the_least_certain():
+    inputs = two_customers()
+    both = (
+        Sale(month="2026-01", customer="z", pico=5, origin="invoiced"),
+        Sale(month="2026-01", customer="y", pico=5, origin="rated"),
+    )
+    found = summary(inputs, run(inputs, Exact()), Evidence(sales=both)).revenue
+    assert found.months[0].origin == "rated"
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_equal_customers_are_as_many_as_they_are(count: int):
     found = concentration(month(*(Stake(customer=f"c{n}", pico=3) for n in range(count))))

@@ -27,8 +27,8 @@ def test_a_document_gives_revenue_by_model_and_month():
     sales = invoiced_sales([previewed(cloud(), source, "2026-10")], USD)
     # 1,000 million tokens at 0.26, and 100 hours at 3.2.
     assert sales == (
-        Sale(month="2026-10", customer="acme", pico=money(320), origin="invoiced"),
-        Sale(month="2026-10", customer="acme", pico=money(260), origin="invoiced", model="llama"),
+        Sale(month="2026-10", customer="acme", pico=money(320), origin="rated"),
+        Sale(month="2026-10", customer="acme", pico=money(260), origin="rated", model="llama"),
     )
 
 
@@ -50,6 +50,8 @@ def test_a_credit_note_takes_back_what_it_names(tmp_path):
     assert invoice.number is not None
     now_ns = parse_period("2026-11").end_ns
     note = credit_invoice(shop.books, invoice.number, "wrong", now_ns, bill_again=False)
+    (sale,) = invoiced_sales([invoice], USD)
+    assert (sale.origin, sale.pico) == ("invoiced", money(260))
     (sale,) = invoiced_sales([invoice, note], USD)
     assert sale.pico == 0
 

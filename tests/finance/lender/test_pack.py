@@ -159,8 +159,11 @@ def test_a_tape_by_hand():
 
 def test_what_is_sold_is_gone():
     short = replace(NODES, life_months=2, residual_share=Fraction(1, 10))
-    tape = pack_of(case(assets=(short, SHELL)), "2026-03").tape
-    assert (tape[0].status, tape[0].appraised) == ("gone", 0)
+    for asset in (short, replace(short, residual_share=Fraction(0))):
+        inputs = case(assets=(asset, SHELL))
+        assert pack_of(inputs, "2026-02").tape[0].status == "in service"
+        tape = pack_of(inputs, "2026-03").tape
+        assert (tape[0].status, tape[0].appraised) == ("gone", 0)
 
 
 DEMANDS = Covenants(min_dscr=Fraction(2), max_ltv=Fraction(1, 2), lock_up_dscr=Fraction(20),

@@ -304,7 +304,7 @@ def _still(
 
 def _retention(sales: Sequence[Sale], paid: Mapping[tuple[str, str], int]) -> Series:
     months = sorted({sale.month for sale in sales})
-    origins: dict[str, Origin] = {sale.month: sale.origin for sale in sales}
+    origins: dict[str, Origin] = {sale.month: sale.origin for sale in reversed(sales)}
     readings = []
     for month in months_from(months[0], months[-1]) if months else ():
         base = month_after(month, -YEAR)

@@ -11,10 +11,12 @@ from neocloud.finance.indicators.diversification import (
     Stake,
     dependence,
 )
-from neocloud.finance.indicators.records import months_from
+from neocloud.finance.indicators.records import Origin, months_from
 from neocloud.finance.indicators.sales import Directory, Sale
 from neocloud.finance.outcome import ContractLines, FacilityLines, Outcome
 from neocloud.finance.records import Contract, Facility, Inputs
+
+_CERTAINTY: tuple[Origin, ...] = ("planned", "rated", "metered", "invoiced")
 
 
 def revenue_dependence(
@@ -23,7 +25,7 @@ def revenue_dependence(
     """Of revenue, by month of delivery.
 
     Args:
-        sales: of all months; those of one month have one origin.
+        sales: of all months; of several origins in one month the least certain is told.
         directory: credit and labs.
         over: months that books were asked for, though nothing may have been sold in them.
     """
@@ -36,7 +38,7 @@ def revenue_dependence(
         months.append(
             MonthOfStakes(
                 month=month,
-                origin=own[0].origin if own else "planned",
+                origin=min((sale.origin for sale in own), key=_CERTAINTY.index, default="planned"),
                 stakes=tuple(_stake(directory, s.customer, s.model, s.pico) for s in own),
                 unknown="nothing was sold",
             )

@@ -81,20 +81,23 @@ def invoiced_sales(
 ) -> tuple[Sale, ...]:
     """Revenue of documents: their lines without prepayments, before tax and prepaid credits.
 
-    A line counts in the month that it belongs to, and a credit note takes back what it names.
+    A line counts in the month that it belongs to, and a credit note takes back what it names. What
+    is not issued, previews and specimens, is told as `rated`.
 
     Args:
-        documents: invoices, credit notes, and previews of months that are not closed.
+        documents: invoices and credit notes; of months that are not closed what they would say.
         exchange: units of the cloud's currency for one of each currency of their prices.
     """
-    sums: dict[tuple[str, str, str], Fraction] = {}
+    issued: dict[tuple[str, str, str], Fraction] = {}
+    others: dict[tuple[str, str, str], Fraction] = {}
     for document in documents:
+        sums = issued if document.is_issued else others
         for line in document.lines:
             if line.charge not in _NO_REVENUE:
                 key = (line.month, document.tenant, line.model)
                 amount = Fraction(line.exact) * exchange[line.price_currency]
                 sums[key] = sums.get(key, Fraction(0)) + amount
-    return _sales(sums, "invoiced")
+    return (*_sales(issued, "invoiced"), *_sales(others, "rated"))
 
 
 def rated_sales(lines: Iterable[RatedLine], exchange: Mapping[str, Fraction]) -> tuple[Sale, ...]:

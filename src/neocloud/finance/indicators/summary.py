@@ -41,7 +41,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         metered: the ledger by month; None without one.
-        sales: what documents or rated use say was paid.
+        sales: what documents or rated use say was paid, of months that are over: they stand in
+            place of what is planned for these months.
         booked: months of which `sales` says all; months without sales may be among them.
         cost_of_capital: yearly, for the cost of an accelerator-hour; None: the owners' discount
             rate.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -69,7 +70,7 @@ def _collateral(
     status: Status = "in service"
     if month < service:
         status = "in construction"
-    elif any(lines.proceeds[: month + 1]) or (cost and not book and asset.life_months):
+    elif any(lines.proceeds[: month + 1]) or (not book and month >= _end(asset, service)):
         status = "gone"
     age = max(0, month - service + 1)
     value, how = _appraised(asset, status, (age, cost, book), terms)
@@ -84,6 +85,13 @@ def _collateral(
         appraisal=how,
         serving=serving,
     )
+
+
+def _end(asset: Asset, service: int) -> float:
+    """Month in which an asset is no longer there."""
+    if not asset.life_months:
+        return math.inf
+    return max(service, 0) + max(1, asset.life_months - max(0, -service))
 
 
 def _appraised(
