@@ -16,7 +16,7 @@ from neocloud.finance.measures import covenant_tests, dscr_by_period, first_brea
 from neocloud.finance.model import run
 from neocloud.finance.outcome import Outcome
 from neocloud.finance.records import Inputs, Policies
-from neocloud.finance.shocks import NONE, Shocks
+from neocloud.finance.shocks import Shocks
 
 from .cases import COUNT, companies, company, loan, money, sale
 
@@ -114,14 +114,14 @@ def agree(exact: Outcome, paths: Outcome, path: int) -> None:
             assert abs(other - value) <= 1e-9 * scale, (name, month)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(companies(), shocks())
 def test_statements_balance_to_zero(inputs: Inputs, shock: Shocks) -> None:
     checks_are_zero(run(inputs, Exact()))
     checks_are_zero(run(inputs, Exact(), shock))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(companies(), shocks())
 def test_paths_agree_with_exact_numbers(inputs: Inputs, shock: Shocks) -> None:
     """The base case, without shocks and as the first path of two, and a shock as the second."""
@@ -129,12 +129,10 @@ def test_paths_agree_with_exact_numbers(inputs: Inputs, shock: Shocks) -> None:
     agree(base, run(inputs, Paths(2)), 0)
     both = run(inputs, Paths(2), as_paths(shock))
     agree(run(inputs, Exact(), shock), both, 1)
-    calm = {"life": 1, "delay": {}}
-    assert msgspec.structs.replace(NONE, **calm) == NONE
     agree(base, both, 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_cash_is_never_negative_and_is_all_there(inputs: Inputs) -> None:
     outcome = run(inputs, Exact())

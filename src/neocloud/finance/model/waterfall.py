@@ -9,6 +9,8 @@ facilities; then
 4. what is missing then is a shortfall: it is owed, and made good before all that follows;
 5. revolvers are repaid, reserve accounts filled, facilities with a sweep repaid early, owners paid:
    each from the cash above the minimum that those before have left.
+
+Where several reserves or sweeps want more than there is, each gets its part by what it wants.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neocloud.finance.arithmetic import Value
+from neocloud.finance.arithmetic import Arithmetic, Value
 from neocloud.finance.model.cover import Cover
 from neocloud.finance.model.debt import Account
 from neocloud.finance.model.setting import Setting
@@ -66,8 +68,8 @@ def settle(
         taken = a.least(account.room(month), a.positive(minimum - cash))
         account.draw(taken)
         cash = cash + taken
-    for account in reserves:
-        used = a.least(a.positive(-cash), a.least(account.reserve, account.service_due))
+    usable = [a.least(account.reserve, account.service_due) for account in reserves]
+    for account, used in zip(reserves, _shared(a, a.positive(-cash), usable), strict=True):
         cash = _move(account, cash, -used)
     missing = a.positive(-cash)
     cash = cash + missing
@@ -78,12 +80,25 @@ def settle(
         back = a.least(account.balance, a.positive(cash - minimum))
         account.repay(back)
         cash = cash - back
-    for account in reserves:
-        wanted = a.positive(account.now.reserve_target - account.reserve)
-        cash = _move(account, cash, a.least(wanted, a.positive(cash - minimum)))
+    wanted = [a.positive(account.now.reserve_target - account.reserve) for account in reserves]
+    spare = a.positive(cash - minimum)
+    for account, filled in zip(reserves, _shared(a, spare, wanted), strict=True):
+        cash = _move(account, cash, filled)
     cash = _sweep(setting, month, cash, minimum, covers)
     out = _distributed(setting, month, a.positive(cash - minimum), shortfall, covers)
     return Settled(cash=cash - out, shortfall=shortfall, distributions=out)
+
+
+def _shared(a: Arithmetic, available: Value, wanted: Sequence[Value]) -> list[Value]:
+    """What each gets of what there is, in proportion to what it wants; never more than there is."""
+    total = sum(wanted, start=a.zero)
+    given = a.least(available, total)
+    shares = []
+    for want in wanted:
+        share = a.least(a.least(a.part(given, want, total), want), available)
+        available = available - share
+        shares.append(share)
+    return shares
 
 
 def _move(account: Account, cash: Value, into: Value) -> Value:
@@ -103,14 +118,16 @@ def _sweep(
         if cover.account.terms.facility.sweep_share and cover.account.terms.due[month]
     ]
     owed = [cover.account.balance for cover in sweeping]
+    wanted = []
     for cover, balance in zip(sweeping, owed, strict=True):
         alike = sum(
             (other for peer, other in zip(sweeping, owed, strict=True) if peer.cash is cover.cash),
             start=a.zero,
         )
         share = a.rate(cover.account.terms.facility.sweep_share)
-        wanted = a.times(a.part(cover.excess(month), balance, alike), share)
-        paid = a.least(a.least(wanted, cover.account.balance), a.positive(cash - minimum))
+        part = a.times(a.part(cover.excess(month), balance, alike), share)
+        wanted.append(a.least(part, balance))
+    for cover, paid in zip(sweeping, _shared(a, a.positive(cash - minimum), wanted), strict=True):
         cover.account.repay(paid)
         cash = cash - paid
     return cash
