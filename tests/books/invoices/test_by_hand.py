@@ -170,6 +170,20 @@ def test_a_minimum_spend_is_filled_up_and_no_more():
     assert (len(more.lines), more.subtotal) == (1, 20)
 
 
+@pytest.mark.parametrize("cached", [0, 300_000, 700_000])
+def test_the_lines_of_a_month_that_falls_short_come_to_the_minimum_and_not_beside_it(cached):
+    """Three lines of fractions of a yen, each rounded: what is missing is what they say."""
+    plan = cloud(**{"{currency: JPY, ": "{currency: JPY, minimum_spend_per_month: 1000, "})
+    event = usage("2026-10-03", tenant="kyoto", input_tokens=1_010_000, cached_tokens=cached,
+                  output_tokens=410_000)  # fmt: skip
+    made = previewed(plan, Memory([event]), "2026-10", "kyoto")
+    *used, least = made.lines
+    assert least.charge == "minimum"
+    assert least.exact == least.amount == 1000 - sum(line.amount for line in used)
+    assert (made.subtotal, made.tax, made.total) == (1000, 100, 1100)
+    assert made.residue == sum(line.residue for line in used)
+
+
 def test_a_period_that_is_no_month_is_use_alone():
     minimum = cloud(acme=f"minimum_spend_per_month: 20, {CREDITS}", prices=ONE_A_MILLION)
     source = Memory([usage("2026-10-03", 1), usage("2026-10-04", 2)])

@@ -23,6 +23,7 @@ from neocloud.books.invoices import (
 )
 from neocloud.books.prices import PriceBook, price_version
 from neocloud.books.rating import rate
+from neocloud.ledger import UsageEvent
 from neocloud.units import HOUR_NS, PICO, parse_period
 
 from .shop import Memory, Shop, at, cloud, held, usage
@@ -112,6 +113,27 @@ def test_what_the_file_says_later_changes_nothing_about_closed_months(tmp_path):
     (late,) = shop.close("2026-10", "rhein").lines
     # At the dollar that held then; a euro is 1.25 dollars.
     assert (late.month, late.exact, late.amount) == ("2026-09", 1, Decimal("0.80"))
+
+
+@given(st.lists(st.integers(1, 400_000), max_size=4), st.lists(st.integers(1, 400_000), max_size=4))
+@settings(deadline=None, max_examples=25)
+def test_a_month_keeps_to_its_minimum_whatever_becomes_known_later(early, late):
+    """Of a month that falls short, invoice and corrections together come to the minimum."""
+    plan = cloud(**{"{currency: JPY, ": "{currency: JPY, minimum_spend_per_month: 1000, "})
+
+    def told(day: str, tokens: list[int]) -> list[UsageEvent]:
+        return [
+            usage(day, n, tenant="kyoto", input_tokens=each, output_tokens=each // 3)
+            for n, each in enumerate(tokens, 1)
+        ]
+
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Shop(Path(folder), plan, Memory(told("2026-09-03", early)))
+        assert shop.close("2026-09", "kyoto").subtotal == 1000
+        shop.source.events += told("2026-09-04", late)
+        october = shop.close("2026-10", "kyoto")
+    assert sum(line.amount for line in october.lines if line.month == "2026-09") == 0
+    assert sum(line.amount for line in october.lines if line.month == "2026-10") == 1000
 
 
 def test_a_credit_note_takes_all_of_an_invoice_back_and_its_credits_are_there_again(tmp_path):

@@ -8,7 +8,7 @@ earlier ones. So nothing is charged twice, whenever events come.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
@@ -20,13 +20,13 @@ from neocloud.books.contracts import (
     Charge,
     ChargeKind,
     ContractMonth,
-    Settled,
     month_at,
     months_between,
     pool_sizes,
     settle,
     terms_of,
 )
+from neocloud.books.invoices.lines import lines_of
 from neocloud.books.invoices.money import Exchange, exchange_of, pico_of
 from neocloud.books.invoices.records import Basis, ExchangeRate, Invoice, Kind
 from neocloud.books.invoices.use import RatedBy, Source, TenantUse, month_of_use, tenant_use
@@ -129,20 +129,28 @@ def assess(office: Office, tenant: str, month: str) -> Assessment:
     months = [month_of_use(uses[m], m, stated[m].by.terms, emulated) for m in sorted(uses)]
     settled = {each.month: each for each in settle(months)}
     charged = [*closed, month]
-    lines = [line for m in months if m.month in charged for line in m.lines]
-    charges = [
-        charge
-        for m in months
-        if m.month in charged
-        for charge in _with_minimum(stated[m.month], m.lines, settled[m.month])
+    lines = difference(
+        (line for m in months if m.month in charged for line in m.lines),
+        (line for document, _ in issued for line in document.draft.lines),
+    )
+    beside = [charge for m in charged for charge in settled[m].charges]
+    had = [charge for _, invoice in issued for charge in invoice.basis.charges]
+    spent = [
+        *(_Spent.of(lines, difference(beside, _without_minimum(had)), now.exchange)),
+        *(
+            each
+            for document, invoice in issued
+            for each in _Spent.of(document.draft.lines, invoice.basis.charges, _rates_of(invoice))
+        ),
     ]
+    minima = [least for m in charged for least in _minimum(stated[m], spent)]
     return Assessment(
         month=month,
         emulated=emulated,
         use=use,
         requests=use.only(emulated).requests,
-        lines=difference(lines, (line for d, _ in issued for line in d.draft.lines)),
-        charges=difference(charges, (c for _, i in issued for c in i.basis.charges)),
+        lines=lines,
+        charges=difference([*beside, *minima], had),
         contracts=settled[month].contracts,
         basis=_basis(now),
         seals=_seals(uses, charged, issued),
@@ -221,7 +229,6 @@ def _as_it_was(office: Office, invoice: Invoice) -> _Month:
     """With what a closed month's invoice kept."""
     assert office.books is not None
     kept, basis = office.books.versions(), invoice.basis
-    rates = {each.currency: each.rate for each in basis.exchange_rates}
     return _Month(
         month=invoice.period[:7],
         by=RatedBy(
@@ -230,34 +237,53 @@ def _as_it_was(office: Office, invoice: Invoice) -> _Month:
             everyone=basis.everyone,
             pools=basis.pools,
         ),
-        exchange=Exchange(currency=invoice.currency, rates=rates),
+        exchange=_rates_of(invoice),
         minimum=basis.minimum_spend_pico,
     )
 
 
-def _with_minimum(
-    stated: _Month, lines: Sequence[RatedLine], settled: Settled
-) -> tuple[Charge, ...]:
-    """Charges of contracts, and what is missing from the minimum spend."""
-    if not stated.minimum:
-        return settled.charges
-    spent = sum(
-        (stated.exchange.pico(line.pico, line.currency) for line in lines), Fraction(0)
-    ) + sum(
-        stated.exchange.pico(charge.pico, charge.currency)
-        for charge in settled.charges
-        if charge.kind not in _NOT_SPEND
-    )
-    missing = max(0, int(stated.minimum - spent))
-    if not missing:
-        return settled.charges
-    least = Charge(
-        kind=ChargeKind.MINIMUM,
-        month=settled.month,
-        currency=stated.exchange.currency,
-        pico=missing,
-    )
-    return (*settled.charges, least)
+def _rates_of(invoice: Invoice) -> Exchange:
+    """The rates that an invoice was made with."""
+    rates = {each.currency: each.rate for each in invoice.basis.exchange_rates}
+    return Exchange(currency=invoice.currency, rates=rates)
+
+
+class _Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line of a document counts towards the minimum spend of its month."""
+
+    month: str
+    currency: str
+    pico: int
+
+    @classmethod
+    def of(
+        cls, rated: Iterable[RatedLine], charges: Iterable[Charge], exchange: Exchange
+    ) -> Iterator[_Spent]:
+        """Of a document that was or will be made of these."""
+        for line in lines_of(rated, charges, exchange, ""):
+            if line.charge not in _NOT_SPEND and line.charge is not ChargeKind.MINIMUM:
+                yield cls(month=line.month, currency=exchange.currency, pico=pico_of(line.amount))
+
+
+def _without_minimum(charges: Iterable[Charge]) -> Iterator[Charge]:
+    return (charge for charge in charges if charge.kind is not ChargeKind.MINIMUM)
+
+
+def _minimum(stated: _Month, spent: Iterable[_Spent]) -> Iterator[Charge]:
+    """What is missing from the minimum spend of a month.
+
+    Counted are the amounts that documents say, rounded as they stand there: so a month that falls
+    short comes to its minimum to the last cent, and not to that of exact amounts nobody sees.
+    """
+    paid = (stated.exchange.pico(s.pico, s.currency) for s in spent if s.month == stated.month)
+    missing = max(0, int(stated.minimum - sum(paid, Fraction(0))))
+    if missing:
+        yield Charge(
+            kind=ChargeKind.MINIMUM,
+            month=stated.month,
+            currency=stated.exchange.currency,
+            pico=missing,
+        )
 
 
 def _basis(now: _Month) -> Basis:
