@@ -90,29 +90,33 @@ def _result(scenario: Scenario, base: Figures, figures: Figures) -> ScenarioResu
         moves=_differs(base, figures),
         figures=figures,
         change=Change(
-            revenue=figures.revenue - base.revenue,
-            ebitda=figures.ebitda - base.ebitda,
-            cfads=figures.cfads - base.cfads,
+            revenue=_gap(figures.revenue, base.revenue),
+            ebitda=_gap(figures.ebitda, base.ebitda),
+            cfads=_gap(figures.cfads, base.cfads),
             min_dscr=_less(figures.min_dscr, base.min_dscr),
             min_llcr=_less(figures.min_llcr, base.min_llcr),
             max_ltv=_less(figures.max_ltv, base.max_ltv),
             equity_irr=_less(figures.equity_irr, base.equity_irr),
-            equity_cash=figures.equity_cash - base.equity_cash,
+            equity_cash=_gap(figures.equity_cash, base.equity_cash),
         ),
     )
 
 
 def _differs(base: Figures, figures: Figures) -> bool:
     """Whether any figure is another, but for a float's last bits."""
+    pairs = ((getattr(base, n), getattr(figures, n)) for n in Figures.__struct_fields__)
     return any(
-        not math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+        bool(_gap(one, other))
         if isinstance(one, float) and isinstance(other, float)
         else one != other
-        for one, other in (
-            (getattr(base, name), getattr(figures, name)) for name in Figures.__struct_fields__
-        )
+        for one, other in pairs
     )
 
 
+def _gap(one: float, other: float) -> float:
+    """The difference; nothing where only a float's last bits differ."""
+    return 0.0 if math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9) else one - other
+
+
 def _less(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
+    return None if one is None or other is None else _gap(one, other)

@@ -10,6 +10,7 @@ from neocloud.finance.stress.records import MonteCarlo, Parameter, Reverse, Stre
 from neocloud.finance.stress.text import (
     COLUMNS,
     breach_rows,
+    change_rows,
     distribution_rows,
     figure_row,
     first_text,
@@ -27,7 +28,8 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 .soft { color: #5a6b7b; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 10px; border-bottom: 1px solid #d8dee4; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .prose th, .prose td { text-align: left; }
+td { vertical-align: top; } .prose td:first-child { white-space: nowrap; }
 .chart { width: 100%; height: auto; }
 @media (prefers-color-scheme: dark) { body { color: #e6e9ec; background: #15181b; }
   .chart text { fill: #e6e9ec; } th, td { border-color: #394048; } .soft { color: #9aa7b3; } }
@@ -47,6 +49,9 @@ def stress_page(report: StressReport) -> str:
         f'<p class="soft">{span}; money in {escape(unit)}, over all months.</p>',
         "<h2>Scenarios</h2>",
         table_of(rows),
+        "<h3>Less the base case</h3>",
+        table_of(change_rows(report)),
+        "<h3>What happens</h3>",
         _what_happens(report),
         "<h2>Each factor alone</h2>",
         tornado_svg(report.tornado, report.base.min_dscr),
@@ -73,13 +78,13 @@ def stress_page(report: StressReport) -> str:
 """
 
 
-def table_of(rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first row is its head."""
+def table_of(rows: Sequence[Sequence[str]], style: str = "figures") -> str:
+    """A table whose first row is its head; its style is `figures` or `prose`."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in rows[0])
     body = "\n".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
     )
-    return f'<div class="wide"><table>\n<tr>{head}</tr>\n{body}\n</table></div>'
+    return f'<div class="wide"><table class="{style}">\n<tr>{head}</tr>\n{body}\n</table></div>'
 
 
 def _what_happens(report: StressReport) -> str:
@@ -88,7 +93,7 @@ def _what_happens(report: StressReport) -> str:
         still = "" if item.moves else " It changes nothing here."
         told = "; ".join(f"{p.name} {p.value:g} {p.unit} ({p.source})" for p in item.parameters)
         rows.append((item.name, item.sentence + still, told))
-    return table_of(rows)
+    return table_of(rows, "prose")
 
 
 def _paths(found: MonteCarlo, report: StressReport) -> list[str]:
@@ -121,7 +126,8 @@ def _paths(found: MonteCarlo, report: StressReport) -> list[str]:
 
 def _parameters(parameters: Sequence[Parameter]) -> str:
     head = ("parameter", "value", "unit", "source")
-    return table_of([head, *((p.name, f"{p.value:.4g}", p.unit, p.source) for p in parameters)])
+    rows = [(p.name, f"{p.value:.4g}", p.unit, p.source) for p in parameters]
+    return table_of([head, *rows], "prose")
 
 
 def _reverse(found: Reverse) -> list[str]:

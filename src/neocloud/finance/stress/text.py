@@ -34,6 +34,7 @@ def stress_text(report: StressReport) -> str:
         _head(report),
         _covered(report),
         table([COLUMNS, *_rows(report)]),
+        *_changes(report),
         _untouched(report),
         *(["Tornado: each factor alone, over its range", table(tornado_rows(report.tornado))]),
     ]
@@ -93,6 +94,35 @@ def figure_row(name: str, figures: Figures, size: float) -> tuple[str, ...]:
         runway,
         percent(figures.equity_irr),
     )
+
+
+def _changes(report: StressReport) -> list[str]:
+    rows = change_rows(report)
+    return ["Less the base case", table(rows)] if len(rows) > 1 else []
+
+
+def change_rows(report: StressReport) -> list[tuple[str, ...]]:
+    """Scenarios that change anything, less the base case, as a table."""
+    _, size = scale(report)
+    head = ("scenario", "revenue", "EBITDA", "CFADS", "least DSCR", "least LLCR", "most LTV",
+            "equity IRR", "owners' cash")  # fmt: skip
+    rows: list[tuple[str, ...]] = [head]
+    for item in report.scenarios:
+        change = item.change
+        if item.moves:
+            money = [f"{m / size:+,.2f}" for m in (change.revenue, change.ebitda, change.cfads)]
+            ratios = [
+                NONE if r is None else f"{r:+.2f}x" for r in (change.min_dscr, change.min_llcr)
+            ]
+            rows.append(
+                (item.name, *money, *ratios, _points(change.max_ltv), _points(change.equity_irr),
+                 f"{change.equity_cash / size:+,.2f}")
+            )  # fmt: skip
+    return rows
+
+
+def _points(value: float | None) -> str:
+    return NONE if value is None else f"{value * 100:+.1f} points"
 
 
 def times(value: float | None) -> str:
