@@ -60,6 +60,17 @@ def test_who_still_buys_after_three_six_and_twelve_months(found: Cohorts):
     assert january.still_in_words(12) == "50 %"
 
 
+def test_a_request_without_tokens_is_no_purchase(tmp_path):
+    read = metered(tmp_path, EVENTS, SPANS)
+    assert [t.month for t in read.tenants if t.tenant == "bert"] == [
+        "2024-01",
+        "2024-02",
+        "2024-04",
+    ]
+    april = next(t for t in read.tenants if (t.tenant, t.month) == ("anna", "2024-04"))
+    assert (april.requests, april.tokens, april.training) == (1, 1100, 0)
+
+
 def test_tokens_and_revenue_of_a_cohort(found: Cohorts):
     january = found.cohorts[0]
     assert [age.tokens for age in january.ages[:5]] == [0, 1100, 1100, 2200, 0]

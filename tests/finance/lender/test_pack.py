@@ -84,6 +84,9 @@ def test_a_facility_that_lends_less_lends_less():
     assert base.base == Decimal(977056) / 2
     assert base.availability == Decimal(-11472)
     assert base.can_be_drawn == 0
+    # One that lends more goes by the credit of the customers all the same.
+    high = replace(DEBT, advance_rate=Fraction(9, 10))
+    assert pack_of(case(facilities=(high,))).base == pack_of(case()).base
 
 
 def test_age_and_credit_can_make_collateral_ineligible():
@@ -108,6 +111,8 @@ def test_after_the_last_day_nothing_can_be_drawn():
     inputs = case(facilities=(until,))
     assert pack_of(inputs, "2026-01").base.undrawn == Decimal(100_000)
     assert pack_of(inputs, "2026-02").base.undrawn == 0
+    longer = case(facilities=(replace(DEBT, available_until=date(2026, 3, 1)),))
+    assert pack_of(longer, "2026-02").base.undrawn == Decimal(100_000)
 
 
 def test_a_contract_that_ended_or_is_not_signed_holds_nothing():
@@ -117,6 +122,37 @@ def test_a_contract_that_ended_or_is_not_signed_holds_nothing():
     inputs = case(contracts=(ended, later, maybe))
     held = [pack_of(inputs, f"2026-{m:02d}").tape[0].contracts for m in (1, 2, 3, 4)]
     assert held == [("one",), ("one",), (), ("two",)]
+
+
+def test_without_accelerators_contracts_that_run_have_equal_shares():
+    ended = replace(ONE, last=1, accelerators=(60, 60, *(0,) * 10))
+    debt = replace(DEBT, collateral=("shell",))
+    inputs = case(contracts=(ended, TWO), facilities=(debt,))
+    assert [pack_of(inputs, f"2026-0{m}").tape[0].contracts for m in (2, 3)] == [
+        ("one", "two"),
+        ("two",),
+    ]
+    assert [line.value for line in pack_of(inputs).base.lines] == [Decimal(119_500)] * 2
+
+
+def test_what_stands_beside_accelerators_serves_what_they_serve():
+    west = replace(NODES, key="more", site="west")
+    hall = replace(SHELL, key="hall", site="west")
+    far = replace(SHELL, key="line", site=None)
+    inputs = case(
+        assets=(NODES, SHELL, west, hall, far),
+        contracts=(ONE, replace(TWO, requires=("more",))),
+        facilities=(replace(DEBT, collateral=("nodes", "shell", "more", "hall", "line")),),
+    )
+    held = {line.asset: (line.contracts, line.contracted) for line in pack_of(inputs).tape}
+    assert held["shell"] == (("one",), Decimal("0.6"))
+    assert held["hall"] == (("two",), Decimal("0.2"))
+    assert held["line"] == (("one", "two"), Decimal("0.4"))
+
+
+def test_what_a_contract_requires_serves_it_alone():
+    inputs = case(contracts=(replace(ONE, requires=("nodes", "shell")), TWO))
+    assert pack_of(inputs).tape[1].contracts == ("one",)
 
 
 def test_one_contract_over_two_assets_lies_in_both():
