@@ -202,7 +202,7 @@ def _what(name: str, meter: str) -> str:
 
 def _how(line: PreviewLine) -> str:
     parts = [line.month, line.status, *line.adjustments]
-    parts += [f"tier {line.tier}"] if line.tier else []
+    parts += [f"tier {line.tier + 1}"] if line.tier else []  # as an invoice says it
     parts += [f"contract {line.contract}"] if line.contract else []
     parts += ["not billed"] if not line.billed else []
     parts += ["emulated"] if line.emulated else []

@@ -112,6 +112,23 @@ def test_text_keeps_within_its_columns_whatever_a_contract_counts():
     assert max(map(len, shown.splitlines())) <= 100
 
 
+def test_exact_amounts_of_several_currencies_each_name_theirs():
+    """A price list in dollars and a contract in euros on an invoice in euros."""
+    contract = (
+        "  - {name: rate, tenant: rhein, kind: provisioned, model: llama, tokens_per_s: 100, "
+        "price: 0.2, currency: EUR, start: 2026-08-01, term_months: 12}"
+    )
+    source = Memory([usage("2026-10-05", tenant="rhein")])  # of which an hour's rate covers 0.36
+    mixed = previewed(cloud(contracts=contract), source, "2026-10", "rhein")
+    for shown in (invoice_text(mixed), text_of_html(invoice_html(mixed))):
+        for part in ("0.166400 USD", "0.072000 EUR"):
+            assert part in shown
+    one = previewed(cloud(), source, "2026-10", "rhein")
+    for shown in (invoice_text(one), text_of_html(invoice_html(one))):
+        assert "xact, USD" in shown
+        assert "0.260000 USD" not in shown
+
+
 @pytest.mark.parametrize(
     ("period", "shown"),
     [

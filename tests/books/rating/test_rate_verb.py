@@ -87,6 +87,14 @@ def by_price(found: dict) -> dict[str, str]:
     }
 
 
+def test_a_tier_has_the_number_that_an_invoice_gives_it(folder: Path):
+    tiers = PLAIN.replace("}", ", tiers: [{above_mtok: 0.5, input: 0.2, cached_input: 0.04, "
+                          "output: 0.5}]}")  # fmt: skip
+    (folder / "cloud.yaml").write_text(TEXT.replace(PLAIN, tiers))
+    assert "tier 2" in run(folder, "--dry-run").stdout
+    assert {line["tier"] for line in shown(folder, "--dry-run")["lines"]} == {0, 1}
+
+
 def test_prices_that_were_kept_rate_what_was_admitted_under_them(folder: Path):
     before = shown(folder)
     assert by_price(before) == {"1.1": "2.2"}, "no old prices: both at the file's"

@@ -73,8 +73,14 @@ def facts_of(invoice: Invoice) -> tuple[tuple[str, str], ...]:
 
 def exact_head(invoice: Invoice) -> str:
     """Head of the exact amounts, with their currency where it is one."""
+    one = _one_currency(invoice)
+    return f"Exact, {one}" if one else "Exact"
+
+
+def _one_currency(invoice: Invoice) -> str:
+    """Currency of all prices; empty where there are several, and each amount names its own."""
     used = {line.price_currency for line in invoice.lines} or {invoice.cloud_currency}
-    return f"Exact, {used.pop()}" if len(used) == 1 else "Exact"
+    return used.pop() if len(used) == 1 else ""
 
 
 def groups_of(invoice: Invoice) -> Iterator[tuple[str, tuple[Row, ...]]]:
@@ -192,13 +198,14 @@ def _row(line: Line, invoice: Invoice) -> Row:
     if line.unit_price is not None:
         each = "Mtok" if line.unit == "token" else "h"
         price = f"{_plain(line.unit_price)}/{each}"
-        if line.price_currency != invoice.cloud_currency:
-            price += f" {line.price_currency}"
+    exact = f"{line.exact.quantize(Decimal(1).scaleb(-6), ROUND_HALF_EVEN):,f}"
+    if not _one_currency(invoice):
+        exact += f" {line.price_currency}"
     return Row(
         text=label,
         quantity="" if line.quantity is None else _quantity(line.quantity),
         price=price,
-        exact=f"{line.exact.quantize(Decimal(1).scaleb(-6), ROUND_HALF_EVEN):,f}",
+        exact=exact,
         amount=money(line.amount),
     )
 
