@@ -66,6 +66,7 @@ class ServerConnection(asyncio.Protocol):
         "_transport",
         "_url",
         "_waiting_bytes",
+        "begun",
         "closing",
         "lingering",
         "send",
@@ -95,6 +96,7 @@ class ServerConnection(asyncio.Protocol):
         self._repeated: Repeated | None = None
         self._like: _Like = ("", "", {}, "", {})
         self._since = server.clock
+        self.begun = False  # a first request has come
         self.closing = False
         self.lingering = False
         self.writing_paused = False
@@ -247,6 +249,7 @@ class ServerConnection(asyncio.Protocol):
         self._stage = _IDLE
         self._body = _NO_CONTENT
         self._waiting_bytes += self._body_bytes
+        self.begun = True
         self._ready.append(exchange)
 
     # for exchanges

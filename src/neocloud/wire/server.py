@@ -25,6 +25,8 @@ Takes status, reason, and the path that was asked for: empty where it was not re
 
 _SWEEP_S = 0.5
 """How often time limits are checked; they are kept to this precision."""
+_FIRST_S = 1.0
+"""Time for a first request on a connection, once the server drains."""
 _BACKLOG = 4096
 _HANDSHAKE_S = 10.0
 _TLS_END_S = 2.0
@@ -92,6 +94,8 @@ class Server:
         """Count a new connection; False if it is one too many."""
         self._connections.add(connection)
         self._empty.clear()
+        if self.draining:
+            self.loop.call_later(_FIRST_S, _close_if_idle, connection)
         return not self.closing and len(self._connections) <= self.limits.max_connections
 
     def forget(self, connection: ServerConnection) -> None:
@@ -101,9 +105,16 @@ class Server:
             self._empty.set()
 
     def drain(self) -> None:
-        """Go on listening, but end each connection with the answer at hand, idle ones now."""
+        """Go on listening, but end each connection with the answer at hand, idle ones now.
+
+        One on which nothing was asked yet has a moment to ask: its request may be on the way.
+        """
         self.draining = True
-        self._close_idle()
+        for connection in list(self._connections):
+            if connection.begun:
+                _close_if_idle(connection)
+            else:
+                self.loop.call_later(_FIRST_S, _close_if_idle, connection)
 
     def stop_listening(self) -> None:
         """Take no new connections from now on, and drain those that there are."""
@@ -141,8 +152,7 @@ class Server:
 
     def _close_idle(self) -> None:
         for connection in list(self._connections):
-            if connection.idle:
-                connection.close()
+            _close_if_idle(connection)
 
     def _sweep(self) -> None:
         self.clock = now = self.loop.time()
@@ -150,6 +160,11 @@ class Server:
         for connection in list(self._connections):
             connection.check(now)
         self._timer = self.loop.call_later(_SWEEP_S, self._sweep)
+
+
+def _close_if_idle(connection: ServerConnection) -> None:
+    if connection.idle:
+        connection.close()
 
 
 async def serve(

@@ -110,6 +110,10 @@ class Stop(msgspec.Struct, frozen=True):
     at_once: bool
 
 
+class End(msgspec.Struct, frozen=True):
+    """To a worker that was told to end: no worker has requests left, so close."""
+
+
 class Serving(msgspec.Struct, frozen=True):
     """From a worker: it serves; requests that it found open, and keys that it knows."""
 
@@ -124,10 +128,10 @@ class NotStarted(msgspec.Struct, frozen=True):
 
 
 class Leaving(msgspec.Struct, frozen=True):
-    """From a worker: it was told to end, and takes no new connections."""
+    """From a worker: it was told to end and has no requests left, or takes no new connections."""
 
 
-Message = Order | Ask | Told | Shipping | Answered | Stop | Serving | NotStarted | Leaving
+Message = Order | Ask | Told | Shipping | Answered | Stop | End | Serving | NotStarted | Leaving
 
 
 def packed(message: Message) -> bytes:

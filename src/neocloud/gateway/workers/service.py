@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import sqlite3
 import ssl
@@ -73,6 +74,7 @@ class Service:
         self._tracing: Tracing | None = None
         self._energy: EnergyMeters | None = None
         self._changing = asyncio.Lock()
+        self._until_s = math.inf  # the end of the grace, once it runs
 
     @classmethod
     async def start(
@@ -221,7 +223,11 @@ class Service:
             backend.answered += counts.get(backend.state.replica, 0)
 
     def shut(self) -> None:
-        """Refuse new requests and end idle connections; probes go on being answered."""
+        """Refuse new requests and end idle connections; probes go on being answered.
+
+        The grace runs from the first call on.
+        """
+        self._until_s = min(self._until_s, time.monotonic() + self.settings.grace_s)
         self.gateway.draining = True
         self.gateway.waiting.close()
         if self._server is not None:
@@ -235,16 +241,18 @@ class Service:
             self._energy.change(())
         await self._meter.finish()
 
-    async def close(self, at_once: asyncio.Event) -> None:
-        """Let what is under way end within the grace, or until `at_once`, then end everything."""
+    async def finish(self, at_once: asyncio.Event) -> float:
+        """Let what is under way end within the grace, or until `at_once`; what is left of it, s."""
         self.shut()
-        grace_s = self.settings.grace_s
-        until_s = time.monotonic() + grace_s
-        while self.ledger.open_requests and time.monotonic() < until_s:
+        while self.ledger.open_requests and time.monotonic() < self._until_s:
             if await _within(at_once, _LOOK_S):
                 break
+        return 0.0 if at_once.is_set() else max(0.0, self._until_s - time.monotonic())
+
+    async def close(self, at_once: asyncio.Event) -> None:
+        """Let what is under way end within the grace, or until `at_once`, then end everything."""
+        left_s = await self.finish(at_once)
         if self._server is not None:
-            left_s = 0.0 if at_once.is_set() else max(0.0, until_s - time.monotonic())
             cut = await self._server.close_gracefully(left_s)
             if cut:
                 log.warning("connections cut off at the end: %d", cut)

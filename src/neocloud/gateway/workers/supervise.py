@@ -21,6 +21,7 @@ from neocloud.gateway.workers.channel import (
     Answered,
     Change,
     Drain,
+    End,
     Look,
     Measure,
     Order,
@@ -106,7 +107,13 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        await asyncio.gather(*(hand.stop(at_once) for hand in self._hands()))
+        hands = self._hands()
+        stopping = [asyncio.create_task(hand.stop(at_once)) for hand in hands]
+        # Each has left once its requests have ended, its grace is over, or it is gone.
+        await asyncio.gather(*(hand.left.wait() for hand in hands))
+        for hand in hands:
+            hand.tell(End())
+        await asyncio.gather(*stopping)
 
     def note_shipping(self, report: ShippingReport) -> None:
         """Pass on how the shipper stands."""

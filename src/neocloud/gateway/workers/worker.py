@@ -28,6 +28,7 @@ from neocloud.gateway.workers.channel import (
     Ask,
     Change,
     Drain,
+    End,
     Leaving,
     Measure,
     Message,
@@ -68,6 +69,7 @@ class Worker:
         self._transport = transport
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._all_done = asyncio.Event()
         self._going = False
         self._hearing: asyncio.Task[None] | None = None
         self._answering: set[asyncio.Task[None]] = set()
@@ -103,8 +105,23 @@ class Worker:
             self._hearing = asyncio.create_task(self._hear(service))
             counting = asyncio.create_task(self._count(service))
             await self._stop.wait()
+            if not self._going:
+                await self._end_together(service)
             counting.cancel()
             self._tell_counts(service)
+
+    async def _end_together(self, service: Service) -> None:
+        """Let requests end; then go on telling clients and probes, until no worker has any left.
+
+        Connections are dealt out to the sockets of all workers as long as the gateway lives: behind
+        one that nobody serves they would wait in vain.
+        """
+        left_s = await service.finish(self._at_once)
+        self._say(Leaving())
+        waits = [asyncio.create_task(e.wait()) for e in (self._all_done, self._at_once)]
+        await asyncio.wait(waits, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
 
     def _hear_no_more(self) -> None:
         if self._hearing is not None:
@@ -136,6 +153,8 @@ class Worker:
                 if message.at_once:
                     self._at_once.set()
                 self._stop.set()
+            elif isinstance(message, End):
+                self._all_done.set()
             elif isinstance(message, Ask):
                 self._later(self._answer(service, message))
 
