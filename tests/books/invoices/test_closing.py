@@ -77,6 +77,24 @@ def test_numbers_have_no_gaps_over_tenants_and_a_specimen_takes_none(tmp_path):
     assert shop.books.contents().documents == 2
 
 
+def test_a_month_of_emulated_use_alone_is_passed_over_and_late_real_use_is_not_lost(tmp_path):
+    tests = [usage("2026-10-03", 2, emulated=True), usage("2026-11-03", 3, emulated=True)]
+    shop = Shop(tmp_path, cloud(acme="minimum_spend_per_month: 5", prices=ONE_A_MILLION),
+                Memory([usage("2026-09-03", 1), *tests, usage("2026-12-03", 4)]))  # fmt: skip
+    assert shop.close("2026-09").total == 5
+    assert shop.close("2026-10").kind is Kind.SPECIMEN
+    december = shop.close("2026-12")
+    assert (december.number, december.total) == ("SHOP-000002", 5)
+    shop.source.events.append(usage("2026-11-04", 5))  # real use of a month that was passed over
+    january = shop.close("2027-01")
+    (late,) = [line for line in january.lines if line.group == "corrections"]
+    assert (late.month, late.quantity, late.amount) == ("2026-11", 1_000_000, 1)
+    shop.source.events.append(usage("2027-02-04", 6))
+    with pytest.raises(NotClosableError, match="close 2027-02 next"):
+        shop.close("2027-03")
+    assert shop.close("2027-02").number == "SHOP-000004"
+
+
 def test_a_late_event_and_a_corrected_one_come_on_the_next_invoice_and_only_there(tmp_path):
     wrong = usage("2026-09-03", 1, input_tokens=3_000_000)
     shop = Shop(tmp_path, cloud(prices=ONE_A_MILLION), Memory([wrong]))

@@ -17,6 +17,7 @@ from neocloud.books.invoices.close import (
 )
 from neocloud.books.invoices.credit_note import NoInvoiceError, credit_invoice, series_of
 from neocloud.books.invoices.csv_rows import invoice_csv
+from neocloud.books.invoices.earlier import left_behind
 from neocloud.books.invoices.html import invoice_html
 from neocloud.books.invoices.make import made_of, preview
 from neocloud.books.invoices.pdf import MissingReportlabError, invoice_pdf
@@ -65,6 +66,7 @@ __all__ = [
     "invoice_pdf",
     "invoice_text",
     "issued_to",
+    "left_behind",
     "made_of",
     "presented",
     "preview",

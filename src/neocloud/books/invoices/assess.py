@@ -8,7 +8,7 @@ earlier ones. So nothing is charged twice, whenever events come.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
@@ -128,7 +128,7 @@ def assess(office: Office, tenant: str, month: str) -> Assessment:
         uses[each] = tenant_use(office.source, tenant, parse_period(each), stated[each].by)
     months = [month_of_use(uses[m], m, stated[m].by.terms, emulated) for m in sorted(uses)]
     settled = {each.month: each for each in settle(months)}
-    charged = [*closed, month]
+    charged = [*closed, *_passed_over(office, uses, closed, month), month]
     lines = difference(
         (line for m in months if m.month in charged for line in m.lines),
         (line for document, _ in issued for line in document.draft.lines),
@@ -143,7 +143,7 @@ def assess(office: Office, tenant: str, month: str) -> Assessment:
             for each in _Spent.of(document.draft.lines, invoice.basis.charges, _rates_of(invoice))
         ),
     ]
-    minima = [least for m in charged for least in _minimum(stated[m], spent)]
+    minima = [least for m in (*closed, month) for least in _minimum(stated[m], spent)]
     return Assessment(
         month=month,
         emulated=emulated,
@@ -176,6 +176,16 @@ def is_emulated(cloud: Cloud, use: TenantUse) -> bool:
     return all(pool.engine == "emulated" for site in cloud.sites.values() for pool in site.pools)
 
 
+def is_specimen(office: Office, tenant: str, month: str) -> bool:
+    """True if a month of a tenant holds emulated use alone, so that nothing of it is closed.
+
+    Raises:
+        LedgerError, BooksError: they cannot be read.
+    """
+    by = _as_of_file(office, tenant, month).by
+    return is_emulated(office.cloud, tenant_use(office.source, tenant, parse_period(month), by))
+
+
 def difference(should: Iterable[T], has: Iterable[T]) -> tuple[T, ...]:
     """What should be charged less what has been, by key; what is equal is left out."""
     sums: dict[tuple[object, ...], tuple[T, int, int]] = {}
@@ -204,6 +214,24 @@ def _history(office: Office, now: _Month, closed: Mapping[str, _Month]) -> tuple
     if not first:
         return ()
     return tuple(m for m in months_between(min(first), now.month) if m != now.month)
+
+
+def _passed_over(
+    office: Office, uses: Mapping[str, TenantUse], closed: Collection[str], month: str
+) -> tuple[str, ...]:
+    """Months of emulated use alone after the first closed one: nothing closes them.
+
+    Real use that comes late to one of them is charged with the month that is closed next.
+    """
+    if not closed:
+        return ()
+    return tuple(
+        m
+        for m in uses
+        if m not in closed
+        and min(closed) < m < month
+        and (m < max(closed) or is_emulated(office.cloud, uses[m]))
+    )
 
 
 def _as_of_file(office: Office, tenant: str, month: str) -> _Month:

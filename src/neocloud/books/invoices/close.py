@@ -14,7 +14,7 @@ from neocloud.books.accounts import (
     RefusedError,
 )
 from neocloud.books.contracts import following, month_at
-from neocloud.books.invoices.assess import Assessment, Office, assess
+from neocloud.books.invoices.assess import Assessment, Office, assess, is_specimen
 from neocloud.books.invoices.make import check_tenant, made_of
 from neocloud.books.invoices.postings import (
     Entry,
@@ -87,7 +87,7 @@ def close_month(office: Office, tenant: str, month: str, now_ns: int) -> Invoice
                 return known
             before = _state(books, tenant)
         _check_time(office, month, now_ns)
-        _check_order(books, tenant, month)
+        _check_order(office, books, tenant, month)
         assessed = assess(office, tenant, month)
         invoice = made_of(office, tenant, assessed, now_ns)
         if invoice.kind is Kind.SPECIMEN:
@@ -114,15 +114,20 @@ def _check_time(office: Office, month: str, now_ns: int) -> None:
         )
 
 
-def _check_order(books: Books, tenant: str, month: str) -> None:
+def _check_order(office: Office, books: Books, tenant: str, month: str) -> None:
+    """Months are closed one after the other; those of emulated use alone are passed over."""
     closed = [period.start_ns for period in books.closed(tenant)]
-    if closed:
-        last = month_at(max(closed))
-        if month != following(last):
-            raise NotClosableError(
-                f"the last closed month of {tenant} is {last}: close {following(last)} next, so "
-                "that credits and contracts go on from month to month"
-            )
+    if not closed:
+        return
+    last = month_at(max(closed))
+    expected = following(last)
+    while expected < month and is_specimen(office, tenant, expected):
+        expected = following(expected)
+    if month != expected:
+        raise NotClosableError(
+            f"the last closed month of {tenant} is {last}: close {expected} next, so "
+            "that credits and contracts go on from month to month"
+        )
 
 
 def _issue(

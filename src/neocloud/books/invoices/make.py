@@ -39,10 +39,16 @@ _USE_ALONE = (
     "The period is no calendar month: this is what was used in it, without minimum spend, credits, "
     "corrections and what contracts charge beside use."
 )
+_TOO_LATE = (
+    "A later month of the tenant is closed, and months are closed in their order: this is what was "
+    "used, and no invoice will bill it."
+)
 
 
 def preview(office: Office, tenant: str, period: Period, now_ns: int) -> Invoice:
     """What a document of a period would say now: of a calendar month all, else the use alone.
+
+    So it is of a month that was left open before one that is closed: it can have no invoice.
 
     Raises:
         UnknownTenantError: the file has no such tenant.
@@ -52,7 +58,10 @@ def preview(office: Office, tenant: str, period: Period, now_ns: int) -> Invoice
     check_tenant(office, tenant)
     month = month_of(period)
     if month is None:
-        return _of_use_alone(office, tenant, period)
+        return _of_use_alone(office, tenant, period, _USE_ALONE)
+    closed = () if office.books is None else office.books.closed(tenant)
+    if any(each.start_ns > period.start_ns for each in closed):
+        return _of_use_alone(office, tenant, period, _TOO_LATE)
     made = made_of(office, tenant, assess(office, tenant, month), now_ns)
     if made.kind is Kind.SPECIMEN or now_ns >= period.end_ns:
         return made
@@ -106,7 +115,7 @@ class _Sums(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def _of_use_alone(office: Office, tenant: str, period: Period) -> Invoice:
+def _of_use_alone(office: Office, tenant: str, period: Period, note: str) -> Invoice:
     cloud = office.cloud
     kept = {} if office.books is None else office.books.versions()
     book = PriceBook(current=price_version(cloud), kept=kept)
@@ -132,7 +141,7 @@ def _of_use_alone(office: Office, tenant: str, period: Period) -> Invoice:
                 terms=(),
                 charges=(),
             ),
-            notes=(_USE_ALONE,),
+            notes=(note,),
         ),
     )
 
