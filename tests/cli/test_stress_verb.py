@@ -105,6 +105,13 @@ def test_what_cannot_be_is_refused(arguments: tuple[str, ...], said: str):
     assert said in refused(*arguments)
 
 
+def test_models_without_a_plan_are_told_on_the_side():
+    done = run("--paths", "0", cloud=ROOT / "examples" / "reference" / "cloud.yaml")
+    assert done.exit_code == 0
+    assert "no token is sold" in done.stderr
+    assert "no token is sold" not in done.stdout
+
+
 def test_a_mistake_in_the_file_has_its_place(tmp_path: Path):
     cloud = tmp_path / "cloud.yaml"
     cloud.write_text(CLOUD.read_text().replace("currency: USD", "currency: ZZZ"))

@@ -52,7 +52,7 @@ _MOST_PATHS = 1_000_000
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=click.IntRange(0, 2**31 - 1),
     default=1,
     show_default=True,
     help="Of chance: the same seed gives the same paths.",
@@ -133,6 +133,12 @@ def _use(cloud: Cloud, cloud_file: Path, plan_path: Path | None) -> Use | None:
     """A typical day of the plan, if there is one; a company in figures has none."""
     place = plan_beside(cloud_file, plan_path)
     if plan_path is None and not place.exists():
+        if cloud.models:
+            click.echo(
+                f"No plan at {place}, so no token is sold here. Make one: neocloud plan "
+                f"{cloud_file}",
+                err=True,
+            )
         return None
     return use_of_plan(open_plan(place, cloud))
 

@@ -248,6 +248,8 @@ def test_factors_that_move_nothing_are_not_blamed():
     assert moving(TEN) == FACTORS
     assert moving(simple(costs=())) == ("rental", "credit")
     assert moving(simple(contracts=())) == ()
+    safe = replace(simple().contracts[0], credit="AAA")
+    assert moving(simple(costs=(), contracts=(safe,))) == ()
 
 
 def test_fans_widen_and_hold_the_base_case(parts: list[Part]):

@@ -84,7 +84,7 @@ def drawn(p: Processes, inputs: Inputs, chance: Chance, paths: int) -> Drawn:
         relet=_let_again(p, inputs.contracts, gone, months),
         fee_collected=0,
     )
-    lost = _lost_share(inputs, gone, months)
+    lost = _lost_share(inputs, gone, months, paths)
     late = np.zeros((1, paths)) + sum(delay.values(), start=np.zeros(paths))
     bad = [-rental, -token, -use, lost, rates, np.broadcast_to(late, (months, paths))]
     until = np.arange(1, months + 1)[:, None]
@@ -233,9 +233,8 @@ def _let_again(
     }
 
 
-def _lost_share(inputs: Inputs, gone: Mapping[str, Months], months: int) -> Array:
+def _lost_share(inputs: Inputs, gone: Mapping[str, Months], months: int, paths: int) -> Array:
     """Share of contracts' whole value whose customer is gone, by month."""
-    paths = len(next(iter(gone.values()))) if gone else 1
     lost = np.zeros((months, paths))
     when = np.arange(months)[:, None]
     whole = sum(float(c.weight) * sum(c.earned) for c in inputs.contracts) or 1.0

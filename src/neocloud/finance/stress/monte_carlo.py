@@ -17,7 +17,7 @@ from neocloud.finance.arithmetic import Array, Exact, Paths
 from neocloud.finance.model import run
 from neocloud.finance.records import Inputs
 from neocloud.finance.stress.comparing import exact_readings, number_or_none
-from neocloud.finance.stress.drawing import Chance, drawn
+from neocloud.finance.stress.drawing import UNKNOWN_CREDIT, Chance, drawn
 from neocloud.finance.stress.processes import FACTORS, STANDARD, Processes, parameters_of, quiet
 from neocloud.finance.stress.readings import Months, Readings, readings_of
 from neocloud.finance.stress.records import BreachChance, Fan, FirstBreach, MonteCarlo
@@ -97,7 +97,7 @@ def monte_carlo(
         first=FirstBreach(
             share=float((month < count).mean()),
             by_month=_by_month(month, count),
-            by_factor=_extremes(badness, month, count, moving(inputs)),
+            by_factor=_extremes(badness, month, count, moving(inputs, processes)),
         ),
         fans=_fans(inputs, every),
         base_difference=base_difference,
@@ -182,18 +182,19 @@ def _extremes(
     return {factor: float((worst == row).mean()) for row, factor in enumerate(counted)}
 
 
-def moving(inputs: Inputs) -> tuple[str, ...]:
+def moving(inputs: Inputs, processes: Processes = STANDARD) -> tuple[str, ...]:
     """Factors that can move anything of this cloud."""
     sources = {item.source for item in inputs.merchant}
     by_use = any(any(cost.variable) for cost in inputs.costs) or any(
         contract.earned != contract.committed for contract in inputs.contracts
     )
     again = any(any(item.market_price) for item in inputs.installed)
+    risky = any(processes.default_rates[c.credit or UNKNOWN_CREDIT] for c in inputs.contracts)
     there = {
-        "rental": "hours" in sources or (bool(inputs.contracts) and again),
+        "rental": "hours" in sources or (risky and again),
         "token": "tokens" in sources,
         "utilisation": bool(sources) or by_use,
-        "credit": bool(inputs.contracts),
+        "credit": risky,
         "rates": any(item.floating_share for item in inputs.facilities),
         "build": any(not asset.standing for asset in inputs.assets),
     }
