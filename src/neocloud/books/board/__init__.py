@@ -1,5 +1,5 @@
 """The report as a page for whoever decides: one HTML file with charts, without any other file."""
 
-from neocloud.books.board.page import page_of, write_page
+from neocloud.books.board.page import frame, page_of, sections, write_page
 
-__all__ = ["page_of", "write_page"]
+__all__ = ["frame", "page_of", "sections", "write_page"]

@@ -59,7 +59,13 @@ def write_page(report: Report, path: Path) -> None:
 
 def page_of(report: Report) -> str:
     """The page as text; the same report gives the same bytes."""
-    title = escape(f"{report.cloud}: cost and margin")
+    title = f"{report.cloud}: cost and margin"
+    body = f"<h1>{escape(title)}</h1>\n{sections(report)}"
+    return frame(f"{title}, {time_span(report.period)}", body)
+
+
+def frame(title: str, body: str) -> str:
+    """A whole page: no script, no other file, no network."""
     style = (_HERE / "page.css").read_text(encoding="utf-8")
     return f"""<!doctype html>
 <html lang="en">
@@ -67,22 +73,26 @@ def page_of(report: Report) -> str:
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}, {time_span(report.period)}</title>
+<title>{escape(title)}</title>
 <style>
 {style}</style>
 </head>
 <body>
-<h1>{title}</h1>
-{_marks(report)}
+{body}
+</body>
+</html>
+"""
+
+
+def sections(report: Report) -> str:
+    """All of the report but the head of the page."""
+    return f"""{_marks(report)}
 {_figures(report)}
 {_tiers(report.tiers)}
 {_invoices(report.tiers)}
 {_use(report.tiers)}
 {_who(report.tiers)}
-{_side_by_side(report)}
-</body>
-</html>
-"""
+{_side_by_side(report)}"""
 
 
 def _marks(report: Report) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from neocloud.books.tiers import TierReport
 from neocloud.planner import CostByTier
 
-SCHEMA = "neocloud.report/2"
+SCHEMA = "neocloud.tiers/1"
 
 CAUSES = {
     "price": "a kilowatt-hour, an accelerator-hour or a gigabyte came to another price",
