@@ -116,7 +116,7 @@ def obsolete(inputs: Inputs) -> Shocks:
     return Shocks(rental=rents, residual={"accelerators": Fraction(0)})
 
 
-_ASKED = "size customary in lenders' cases; a parameter here"
+_ASKED = "assumption: a size customary in stress tests"
 _AFTER = number("after", LOSS_AFTER, "months", "assumption: a year from now")
 _GAP = number("let again after", GAP, "months", "assumption")
 _AGAIN = number("share let again", LET_AGAIN, "share", "assumption: some stays empty")
