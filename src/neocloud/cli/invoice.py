@@ -26,12 +26,19 @@ from neocloud.books.invoices import (
     invoice_html,
     invoice_pdf,
     invoice_text,
+    left_behind,
     preview,
 )
 from neocloud.books.rating import UnpricedHoursError, UnpricedModelError
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.failure import Failure
-from neocloud.cli.ledger_file import check_tenant, ledger_failures, ledger_of, period_or_all
+from neocloud.cli.ledger_file import (
+    check_tenant,
+    ledger_failures,
+    ledger_of,
+    period_or_all,
+    read_period,
+)
 from neocloud.ledger import Reader
 from neocloud.spec import Cloud
 
@@ -46,6 +53,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "START/END, and all unless given.",
 )  # fmt: skip
 @click.option("--close", is_flag=True, help="Close the month and issue its invoice, once.")
+@click.option(
+    "--begin", is_flag=True, help="With the tenant's first --close: months before it that hold "
+    "something to bill stay without an invoice for good.",
+)  # fmt: skip
 @click.option("--credit", metavar="NUMBER", help="Take the invoice of this number back.")
 @click.option("--reason", help="Why it is taken back; stands on the credit note.")
 @click.option(
@@ -61,6 +72,7 @@ def command(
     tenant: str | None,
     period: str | None,
     close: bool,
+    begin: bool,
     credit: str | None,
     reason: str | None,
     bill_again: bool,
@@ -78,6 +90,8 @@ def command(
     """
     cloud, catalog = open_cloud(cloud_file)
     _check(tenant, credit, reason, close=close, bill_again=bill_again)
+    if begin and not close:
+        raise Failure("--begin goes with --close.")
     if as_json and as_csv:
         raise Failure("--json and --csv: give one of them.")
     with _failures(cloud):
@@ -93,6 +107,8 @@ def command(
             with closing(open_books(reader.place)) as books:
                 known = books if close or books.begun() else None
                 office = Office(cloud=cloud, catalog=catalog, source=reader, books=known)
+                if close and not begin:
+                    _check_earlier(office, tenant, period)
                 made = _made(office, tenant, period, close=close)
     if close and made.kind is Kind.SPECIMEN:
         click.echo(f"Nothing was closed or issued: {made.why_not}.", err=True)
@@ -117,6 +133,20 @@ def _check(
     elif close or tenant is not None:
         raise Failure(
             "--credit NUMBER names the invoice by itself: leave out --tenant and --close."
+        )
+
+
+def _check_earlier(office: Office, tenant: str, period: str | None) -> None:
+    """Refuse to leave something unbilled for good without being told to."""
+    span = read_period(period)
+    month = None if span is None else month_of(span)
+    if span is None or month is None or span.end_ns > time.time_ns():
+        return  # it cannot be closed anyway
+    behind = left_behind(office, tenant, month)
+    if behind:
+        raise Failure(
+            f"{behind} of {tenant} holds something to bill, and no month can be closed after a "
+            f"later one: close {behind} first, or give --begin to bill nothing before {month}."
         )
 
 

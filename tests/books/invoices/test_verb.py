@@ -119,6 +119,7 @@ def test_preview_close_forms_and_credit(folder: Path):
         (("--tenant", "acme", "--close"), "--close needs --period and a calendar month"),
         (("--tenant", "acme", "--close", "--period", "2024-01-05"), "a calendar month"),
         (("--tenant", "acme", "--close", "--period", "2199-01"), "can be closed from 2199-02-04"),
+        (("--tenant", "acme", "--begin"), "--begin goes with --close"),
         (("--tenant", "acme", "--reason", "x"), "go with --credit"),
         (("--credit", "SHOP-000001"), "--credit needs --reason"),
         (("--credit", "SHOP-000001", "--reason", "x", "--close"), "leave out"),
@@ -132,6 +133,36 @@ def test_wrong_use_says_what_to_do(folder: Path, arguments, message):
     assert done.exception.status == 2
     assert done.stdout == ""
     assert message in str(done.exception)
+
+
+def test_the_first_month_to_be_closed_leaves_none_behind_unless_it_is_told_to(folder: Path):
+    """No month can be closed after a later one: what it holds would never be billed."""
+    march = ("--tenant", "acme", "--period", "2024-03", "--close")
+    refused = invoice(*march)
+    assert isinstance(refused.exception, Failure)
+    assert "2024-01 of acme holds something to bill" in str(refused.exception)
+    assert not (folder / "ledger.db.books").exists()
+    assert made(*march, "--begin")["number"] == "SHOP-000001"
+    left = made("--tenant", "acme", "--period", "2024-01")
+    assert (left["kind"], len(left["lines"]), left["subtotal"]) == ("preview", 1, "0.26")
+    assert "no invoice will bill it" in left["notes"][-1]
+    assert made("--tenant", "acme", "--period", "2024-04", "--close")["number"] == "SHOP-000002"
+
+
+def test_a_month_before_with_nothing_to_bill_is_no_reason_to_wait(folder: Path):
+    """Emulated use of January is never billed; of acme's it is no matter."""
+    write_ledger(folder / "ledger.db", [usage("2024-02-05", 300, tenant="rhein")])
+    assert made("--tenant", "rhein", "--period", "2024-02", "--close")["number"] == "SHOP-000001"
+
+
+def test_a_contract_is_something_to_bill_from_where_the_ledger_begins(folder: Path):
+    text = (folder / "cloud.yaml").read_text()
+    contract = ("contracts: [{name: held, tenant: kyoto, accelerator: h100-sxm, accelerators: 1, "
+                "price: 2, start: 2023-01-01, term_months: 36}]")  # fmt: skip
+    (folder / "cloud.yaml").write_text(f"{text}{contract}\n")
+    refused = invoice("--tenant", "kyoto", "--period", "2024-02", "--close")
+    assert "2024-01 of kyoto holds something to bill" in str(refused.exception)
+    assert made("--tenant", "kyoto", "--period", "2024-01", "--close")["subtotal"] == "232500"
 
 
 def counted(path: Path) -> tuple[int, int]:
