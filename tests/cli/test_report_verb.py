@@ -17,6 +17,7 @@ from neocloud.activity import Origin, write_parquet
 from neocloud.books import Report
 from neocloud.cli.failure import Failure
 from neocloud.cli.report import command
+from neocloud.finance.board import Document
 from neocloud.planner import planned_activity, write_plan
 
 from ..books.metering import TEXT, Metering  # noqa: TID252  (one plan, one ledger)
@@ -55,6 +56,13 @@ def told(folder: Path, *arguments: str) -> str:
     return done.output
 
 
+def tiers_of(printed: str) -> Report:
+    """The tiers part of a printed document."""
+    found = msgspec.json.decode(printed, type=Document).tiers
+    assert found is not None
+    return found
+
+
 def test_the_text_has_tiers_use_models_and_causes(folder: Path):
     text = told(folder)
     for part in (
@@ -71,8 +79,8 @@ def test_the_json_is_of_the_published_schema(folder: Path):
     )
     found = json.loads(printed)
     jsonschema.validate(found, json.loads((SCHEMAS / "report.schema.json").read_text()))
-    assert found["schema"] == "neocloud.report/2"
-    report = msgspec.json.decode(printed, type=Report)
+    assert found["schema"] == "neocloud.report/3"
+    report = tiers_of(printed)
     assert report.tiers.by == ("use", "tenant")
     assert [(g.use, g.tenant) for g in report.tiers.groups] == [("idle", ""), ("inference", "acme")]
     assert report.models[0].simulated is not None
@@ -82,7 +90,7 @@ def test_the_json_is_of_the_published_schema(folder: Path):
 def test_the_csv_adds_up_to_the_cost(folder: Path):
     lines = list(csv.DictReader(io.StringIO(told(folder, "--csv", "--by", "tenant"))))
     assert [line["tenant"] for line in lines] == ["", "acme"]
-    report = msgspec.json.decode(told(folder, "--json"), type=Report)
+    report = tiers_of(told(folder, "--json"))
     assert sum(Decimal(line["cost"]) for line in lines) == report.tiers.tiers[-1].cost_so_far
 
 
@@ -95,17 +103,15 @@ def test_the_page_is_written_beside_the_text(folder: Path, tmp_path: Path):
 
 
 def test_a_period_holds_what_lies_in_it(folder: Path):
-    whole = msgspec.json.decode(told(folder, "--json"), type=Report)
-    part = msgspec.json.decode(
-        told(folder, "--json", "--period", "2026-10-05T13:00:00Z/2026-10-05T13:00:10Z"), type=Report
-    )
+    whole = tiers_of(told(folder, "--json"))
+    part = tiers_of(told(folder, "--json", "--period", "2026-10-05T13:00:00Z/2026-10-05T13:00:10Z"))
     assert 0 < part.requests < whole.requests
     assert part.tiers.hours[0].standing == pytest.approx(8 * 10 / 3600)
 
 
 def test_a_course_by_month_day_and_hour_adds_up_to_the_whole(folder: Path):
     """All of it happened on one day, so each is one line a tenant."""
-    report = msgspec.json.decode(told(folder, "--json"), type=Report)
+    report = tiers_of(told(folder, "--json"))
     for grain, name in (("month", "2026-10"), ("day", "2026-10-05"), ("hour", "2026-10-05T13")):
         lines = list(csv.DictReader(io.StringIO(told(folder, "--csv", "--by", f"{grain},tenant"))))
         assert [(x[grain], x["tenant"]) for x in lines] == [(name, ""), (name, "acme")]
@@ -114,7 +120,7 @@ def test_a_course_by_month_day_and_hour_adds_up_to_the_whole(folder: Path):
 
 
 def test_a_month_is_told_day_by_day(folder: Path):
-    report = msgspec.json.decode(told(folder, "--json", "--period", "2026-10"), type=Report)
+    report = tiers_of(told(folder, "--json", "--period", "2026-10"))
     days = [line.day for line in report.tiers.trend]
     assert days == [f"2026-10-{day:02}" for day in range(1, 32)]
     assert sum(line.cost for line in report.tiers.trend) == report.tiers.tiers[-1].cost_so_far
@@ -124,7 +130,7 @@ def test_a_month_is_told_day_by_day(folder: Path):
 
 def test_revenue_leads_to_the_documents(folder: Path):
     """Twenty seconds are no month: use alone, and emulated, so a specimen."""
-    found = msgspec.json.decode(told(folder, "--json"), type=Report).tiers.invoiced
+    found = tiers_of(told(folder, "--json")).tiers.invoiced
     assert found is not None
     (document,) = found.documents
     assert (document.tenant, document.kind, document.number) == ("acme", "specimen", "")

@@ -10,7 +10,7 @@ import msgspec
 
 from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
-from neocloud.books import Invoice, Report, UsageSummary
+from neocloud.books import Invoice, UsageSummary
 from neocloud.books.backfill import BackfillOutcome
 from neocloud.books.invoices import CreditBalances
 from neocloud.books.payments import Receivables
@@ -18,6 +18,7 @@ from neocloud.books.rating import RatePreview
 from neocloud.books.reconcile import Reconciliation
 from neocloud.calibration import Accuracy
 from neocloud.cli.ledger import LedgerCheck
+from neocloud.finance.board import Document
 from neocloud.finance.stress import StressReport
 from neocloud.ledger import UsageEvent
 from neocloud.ledger.records import SCHEMA as LEDGER
@@ -65,7 +66,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "front": _record(Front),
     "comparison": _record(Comparison),
     "validation": _record(Validation),
-    "report": _record(Report),
+    "report": _record(Document),
     "stress": _record(StressReport),
     "rate": _record(RatePreview),
     "backfill": _record(BackfillOutcome),

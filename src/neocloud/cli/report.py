@@ -180,9 +180,9 @@ def _table(document: Document) -> str:
     if (tiers := document.tiers) is not None:
         tables["tiers"] = lambda: groups_csv(tiers.tiers)
     if (finance := document.finance) is not None:
-        tables["finance"] = lambda: finance_csv(finance)
+        tables["finance"] = lambda: finance_csv(finance, document.reconstruction)
     if (indicators := document.indicators) is not None:
-        tables["indicators"] = lambda: indicator_csv(indicators)
+        tables["indicators"] = lambda: indicator_csv(indicators, document.reconstruction)
     if document.lender:
         tables["lender"] = lambda: tape_csv(document.lender)
     if len(tables) > 1:

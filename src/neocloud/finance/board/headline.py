@@ -129,7 +129,7 @@ def sources_and_uses(inputs: Inputs, outcome: Outcome) -> SourcesAndUses:
     operations = sum(map(sum, (cash.receipts[until], cash.payments[until], cash.tax[until])))
     sources = [
         ("cash and reserves before", inputs.opening.cash + reserves),
-        ("customers less suppliers and tax", operations),
+        ("operations before prepayments", operations),
         ("prepayments", sum(cash.prepayments[until])),
         *(
             (f"debt: {lines.key}", sum(lines.drawn[until]))

@@ -174,7 +174,7 @@ class CovenantReport(msgspec.Struct, frozen=True, kw_only=True):
         measure: what is tested; `lock_up` stops distributions and is no breach.
         demand: `at least` or `at most`.
         level: what is demanded; of liquidity in units of the currency.
-        values: by month, where it is tested.
+        values: by month, where it is tested; leverage is None where EBITDA is not above 0.
         headroom: by month, as a share of the level; negative on the wrong side.
         tightest: least headroom.
         tightest_month: when; empty if it is never tested.

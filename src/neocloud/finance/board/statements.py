@@ -24,7 +24,7 @@ class _Row(msgspec.Struct, frozen=True):
 _INCOME = (
     _Row("contracted", "contracts"),
     _Row("tokens", "tokens at list prices"),
-    _Row("hours", "accelerator-hours at market prices"),
+    _Row("hours", "accelerator-hours at market"),
     _Row("relet", "let again"),
     _Row("termination", "termination fees"),
     _Row("revenue", "revenue", True, True),

@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 
 from neocloud.finance.board.indicator_records import IndicatorReport
 from neocloud.finance.board.records import FinanceReport, Ratios
 
 
-def finance_csv(report: FinanceReport) -> str:
+def finance_csv(report: FinanceReport, reconstruction: str) -> str:
     """One line a month, statement and line; amounts exact in units of the currency.
 
-    Ratios, covenants, backlog and power are statements of their own.
+    Ratios, covenants, backlog and power are statements of their own. The first line of a
+    reconstruction has the statement `reconstruction`, and says it in place of a line's name.
     """
-    return _csv(("month", "statement", "line", "amount"), _finance_rows(report))
+    mark = [("", "reconstruction", reconstruction, "")] if reconstruction else []
+    return _csv(("month", "statement", "line", "amount"), chain(mark, _finance_rows(report)))
 
 
 def _finance_rows(report: FinanceReport) -> Iterable[Sequence[str]]:
@@ -56,8 +59,12 @@ def _cell(amount: Decimal | None) -> str:
     return "" if amount is None else f"{amount:f}"
 
 
-def indicator_csv(report: IndicatorReport) -> str:
-    """One line a series and month; what is not known is empty, with the reason beside it."""
+def indicator_csv(report: IndicatorReport, reconstruction: str) -> str:
+    """One line a series and month; what is not known is empty, with the reason beside it.
+
+    The first line of a reconstruction has the series `reconstruction`, and says it in `unknown`.
+    """
+    mark = [("reconstruction", *[""] * 6, reconstruction)] if reconstruction else []
     rows = (
         (
             one.key, point.month, point.origin, one.unit, _float(point.value),
@@ -67,7 +74,7 @@ def indicator_csv(report: IndicatorReport) -> str:
         for point in one.points
     )  # fmt: skip
     head = ("series", "month", "origin", "unit", "value", "change", "trend", "unknown")
-    return _csv(head, rows)
+    return _csv(head, chain(mark, rows))
 
 
 def _float(value: float | None) -> str:

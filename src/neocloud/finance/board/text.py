@@ -247,7 +247,7 @@ def covenant_cells(covenant: CovenantReport, scale: Scale) -> tuple[str, ...]:
 
     def written(value: Decimal | None) -> str:
         if value is None:
-            return "-"
+            return "endless" if covenant.tightest_month else "-"
         if covenant.measure == "liquidity":
             return scale.of(value)
         return percent(value) if covenant.measure == "ltv" else times(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from neocloud.finance.arithmetic import Exact
@@ -9,11 +10,13 @@ from neocloud.finance.board.text import MEASURES
 from neocloud.finance.board.workbook.debts import NOTHING, YEAR, numbers
 from neocloud.finance.board.workbook.drivers import money
 from neocloud.finance.board.workbook.sheets import Heading, Row, Sheet, Style, summed
-from neocloud.finance.measures import CovenantTest, covenant_tests
+from neocloud.finance.measures import CovenantTest, Ratio, covenant_tests
 from neocloud.finance.outcome import Line, Outcome
 from neocloud.finance.records import Inputs
 
 _A = Exact()
+ENDLESS = "endless"
+"""Leverage where EBITDA is not above 0 while debt is owed: a breach of any level."""
 
 
 def covenant_sheet(inputs: Inputs, outcome: Outcome) -> Sheet:
@@ -43,7 +46,7 @@ def _covenant(test: CovenantTest) -> Iterable[Row]:
         return f'IF({owed},{said},"")' if said else ""
 
     yield Row(
-        key=f"{key}.value", name="value", values=numbers(test.values), formula=tested, style=style
+        key=f"{key}.value", name="value", values=_shown(test.values), formula=tested, style=style
     )
     own, level = f"{{{key}.value}}", f"{{{key}.level$}}"
     share = f"{own}/{level}-1" if test.least else f"1-{own}/{level}"
@@ -56,8 +59,15 @@ def _covenant(test: CovenantTest) -> Iterable[Row]:
     yield Row(
         key=f"{key}.breach", name="1 where it is missed", style="plain",
         values=tuple(float(bool(broken)) for broken in test.breached),
-        formula=f"IF(ISNUMBER({own}),IF({{{key}.headroom}}<-0.000000001,1,0),0)",
+        formula=f'IF({own}="{ENDLESS}",1,IF(ISNUMBER({own}),IF({{{key}.headroom}}<-0.000000001,1,0)'
+        ",0))",
     )  # fmt: skip
+
+
+def _shown(ratios: Iterable[Ratio]) -> tuple[float | str | None, ...]:
+    listed = list(ratios)
+    pairs = zip(listed, numbers(listed), strict=True)
+    return tuple(ENDLESS if value == math.inf else number for value, number in pairs)
 
 
 def _value(measure: str, debt: str) -> Callable[[int], str]:
@@ -75,7 +85,7 @@ def _value(measure: str, debt: str) -> Callable[[int], str]:
         if measure == "leverage":
             scaled = f"({year}*{YEAR}/{min(month + 1, YEAR)})"
             net = "({debt}+{leases}-{cash}-{reserves})"
-            return f'IF({scaled}>{NOTHING},{net}/{scaled},"")'
+            return f'IF({scaled}>{NOTHING},{net}/{scaled},"{ENDLESS}")'
         return "{cash}"
 
     return formula

@@ -40,7 +40,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     name: str
-    values: tuple[float | None, ...] = ()
+    values: tuple[float | str | None, ...] = ()
     formula: Formula | None = None
     before: float | str | None = None
     style: Style = "money"
