@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import date
 from fractions import Fraction
 
+import msgspec
+import numpy as np
 import numpy_financial as npf
 import pytest
 
@@ -131,8 +133,6 @@ def test_the_cash_itself_flatters_the_first_year_alone() -> None:
 
 def test_paths_see_the_same() -> None:
     """Both rates as two paths of one run."""
-    import numpy as np
-
     shock = Shocks(base_rate=[np.array([0.0, 0.02])] * _COUNT)
     inputs, a = project(), Paths(2)
     outcome = run(inputs, a, shock)
@@ -140,3 +140,58 @@ def test_paths_see_the_same() -> None:
     (test,) = covenant_tests(a, inputs, outcome)
     assert test.tightest.round(2).tolist() == [0.16, 0.10]
     assert np.broadcast_to(test.first_breach, (2,)).tolist() == [_COUNT, _COUNT]
+
+
+def late(months: int) -> FacilityLines:
+    found = project()
+    (loan,) = found.facilities
+    secured = msgspec.structs.replace(loan, collateral=("equipment",))
+    inputs = msgspec.structs.replace(found, facilities=(secured,))
+    return run(inputs, Exact(), Shocks(delay={"equipment": months})).facilities[0]
+
+
+def test_a_quarter_that_begins_before_service_is_not_set_against_a_part_of_its_cash() -> None:
+    """In service from the second month of a quarter: two months' cash beside a quarter's debt
+    service would be two thirds of 1.5."""
+    for months in range(1, 7):
+        lines = late(months)
+        assert lines.service_from == months
+        first, cover = next(
+            (m, value) for m, value in enumerate(dscr_trailing(Exact(), lines)) if value is not None
+        )
+        begin = -(-months // 3) * 3  # the next quarter's first month
+        assert first == begin + 2
+        quarter = range(begin, first + 1)
+        cash = sum(lines.cfads.credited[m] for m in quarter)
+        assert cover == Fraction(cash, sum(lines.service_before[m] for m in quarter))
+        assert round(float(cover), 2) == 1.50
+    both = run(
+        msgspec.structs.replace(
+            project(),
+            facilities=(
+                msgspec.structs.replace(project().facilities[0], collateral=("equipment",)),
+            ),
+        ),
+        Paths(3), Shocks(delay={"equipment": np.array([1, 3, 5])}),
+    ).facilities[0]  # fmt: skip
+    found = dscr_trailing(Paths(3), both)
+    for path, months in enumerate((1, 3, 5)):
+        alone = dscr_trailing(Exact(), late(months))
+        for month, value in enumerate(alone):
+            seen = np.broadcast_to(np.nan if found[month] is None else found[month], (3,))[path]
+            assert np.isnan(seen) if value is None else seen == pytest.approx(float(value))
+
+
+def test_loan_life_cover_is_tested_on_payment_days_but_the_last() -> None:
+    """Next to a payment some months of its cash are past already: no breach is made of that."""
+    found = project()
+    demands = Covenants(min_llcr=Fraction(14, 10))
+    (loan,) = found.facilities
+    inputs = msgspec.structs.replace(
+        found, facilities=(msgspec.structs.replace(loan, covenants=demands),)
+    )
+    (test,) = covenant_tests(Exact(), inputs, run(inputs, Exact()))
+    tested = [month for month, value in enumerate(test.values) if value is not None]
+    assert tested == list(range(2, _COUNT - 1, 3))
+    assert all(round(float(test.values[month]), 2) >= 1.50 for month in tested)
+    assert test.first_breach == _COUNT

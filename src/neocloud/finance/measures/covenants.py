@@ -20,7 +20,7 @@ from neocloud.finance.measures.cover import (
     loan_to_value,
 )
 from neocloud.finance.measures.ratios import Ratio, first_month, lowest
-from neocloud.finance.outcome import Outcome
+from neocloud.finance.outcome import FacilityLines, Outcome
 from neocloud.finance.records import Facility, Inputs
 from neocloud.units.money import PICO
 
@@ -60,7 +60,8 @@ def covenant_tests(
 ) -> tuple[CovenantTest, ...]:
     """All covenants of all facilities, tested while something is owed.
 
-    DSCR and lock-up are tested at the end of each payment period on trailing twelve months.
+    DSCR and lock-up are tested at the end of each payment period on trailing twelve months, LLCR
+    there too, but for the last one.
     """
     return tuple(
         test
@@ -89,7 +90,7 @@ def _tests(
         ("lock_up", demanded.lock_up_dscr, cover),
     ]
     if demanded.min_llcr is not None:
-        least.append(("llcr", demanded.min_llcr, loan_life_cover(a, lines, definition)))
+        least.append(("llcr", demanded.min_llcr, _on_payment_days(a, lines, definition)))
     if demanded.min_interest_cover is not None:
         least.append(("interest_cover", demanded.min_interest_cover, interest_cover(a, outcome)))
     if demanded.min_liquidity is not None:
@@ -106,6 +107,18 @@ def _tests(
         yield _test(
             a, outcome, facility, ("leverage", False, demanded.max_leverage), _leverage(a, outcome)
         )
+
+
+def _on_payment_days(a: Arithmetic, lines: FacilityLines, definition: Definition) -> Ratios:
+    """LLCR on payment days but the last, after which no cash is left to count.
+
+    Between them debt is owed for which the cash of the months gone by is already in the bank.
+    """
+    ends = [month for month, due in enumerate(lines.due) if due]
+    return tuple(
+        value if lines.due[month] and month != ends[-1] else None
+        for month, value in enumerate(loan_life_cover(a, lines, definition))
+    )
 
 
 def _leverage(a: Arithmetic, outcome: Outcome) -> Ratios:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from neocloud.finance.arithmetic import Arithmetic, Index, Value
 from neocloud.finance.measures.ratios import (
     NOTHING,
@@ -45,7 +47,7 @@ def dscr_by_period(
     """DSCR of each payment period, in the month that ends it: CFADS over debt service.
 
     Debt service is what this cash carries (`service_before`): interest paid, fees, scheduled
-    principal. Other months, and those before what secures it is in service, have none.
+    principal. Other months, and periods that began before what secures it is in service, have none.
     """
     cfads = cfads_of(lines.cfads, definition)
     found: list[Ratio] = []
@@ -74,7 +76,7 @@ def dscr_trailing(
 ) -> Ratios:
     """DSCR over the last twelve months, in each month that ends a payment period.
 
-    Within the first twelve months of service the window is the months since then.
+    Within the first twelve months of service the window is the payment periods that began since.
     """
     cfads = cfads_of(lines.cfads, definition)
     return tuple(
@@ -84,9 +86,29 @@ def dscr_trailing(
 
 
 def _cover(a: Arithmetic, lines: FacilityLines, cfads: Line, month: int, window: int) -> Ratio:
-    since = lines.service_from
+    since = _whole_from(lines)
     carried = trailing(a, lines.service_before, month, window, since)
     return quotient(a, trailing(a, cfads, month, window, since), carried)
+
+
+def _whole_from(lines: FacilityLines) -> Index:
+    """First month of the first payment period that is in service from its start.
+
+    A period pays its whole service at its end: beside a part of its cash that would say nothing.
+    """
+    ends = [month for month, due in enumerate(lines.due) if due]
+    if not ends:
+        return lines.service_from
+    count = len(lines.due)
+    starts = [ends[0] + 1 - _first_period(lines, ends[0]), *(end + 1 for end in ends)]
+    following = [
+        next((s for s in starts if s >= month), count) if month > starts[0] else month
+        for month in range(count + 1)
+    ]
+    since = lines.service_from
+    if isinstance(since, np.ndarray):
+        return np.where(since < 0, since, np.asarray(following)[np.clip(since, 0, count)])
+    return since if since < 0 else following[min(since, count)]
 
 
 def _none(a: Arithmetic) -> Ratio:
