@@ -19,6 +19,7 @@ IMPORTED_AS = {"opentelemetry": "opentelemetry-sdk", "yaml": "pyyaml"}
 GUARDED = {
     "matplotlib": "plot", "opentelemetry": "telemetry", "psycopg": "postgresql",
     "pyarrow": "parquet", "redis": "redis", "reportlab": "pdf", "xllamacpp": "local",
+    "xlsxwriter": "xlsx",
 }  # fmt: skip
 """Modules of extras that the source imports when asked to, and the extra that its error names."""
 
