@@ -31,7 +31,8 @@ CLOUD, PLAN, PICTURE, PAGE, LOG = (
 )  # fmt: skip
 INVOICED, INVOICE = "rheingold", "invoice.html"
 MADE = (
-    CLOUD, PLAN, PICTURE, PAGE, LOG, "usage.txt", "invoice.txt", INVOICE, "report.txt", "ledger.*",
+    CLOUD, PLAN, PICTURE, PAGE, LOG, "usage.txt", "invoice.txt", INVOICE, "report.txt",
+    "finance.txt", "ledger.*",
 )  # fmt: skip
 """What a run leaves in its folder; an earlier run's are removed, and nothing else is."""
 
@@ -73,7 +74,10 @@ def _demo(folder: Path, seconds: float, fraction: float, seed: int) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for pattern in MADE:
             for old in folder.glob(pattern):
-                old.unlink()
+                if old.is_dir():  # segments of the ledger
+                    shutil.rmtree(old)
+                else:
+                    old.unlink()
         shutil.copy(HERE / CLOUD, folder / CLOUD)
     except OSError as error:
         raise StepFailedError("folder", str(error)) from None
@@ -103,15 +107,18 @@ def _demo(folder: Path, seconds: float, fraction: float, seed: int) -> int:
     shown(folder, "invoice", CLOUD, "--tenant", INVOICED, "--html", INVOICE, saved="invoice.txt")
     _title("Cost and margin by tier, planned against metered")
     shown(
-        folder, "report", CLOUD, "--plan", PLAN, "--picture", PICTURE, "--html", PAGE,
+        folder, "report", CLOUD, "--plan", PLAN, "--part", "tiers", "--picture", PICTURE,
         saved="report.txt",
     )  # fmt: skip
+    _title("Finance: can it carry its loan at the planned demand")
+    shown(folder, "report", CLOUD, "--part", "finance", saved="finance.txt")
+    neocloud(folder, "report", CLOUD, "--html", PAGE)
     _title("Files")
     for path in sorted(folder.iterdir()):
         print(f"{path.stat().st_size:>12,} {path}")
     print("\nTo open in a browser; neither needs another file or the network:")
     print(f"  specimen invoice  {(folder / INVOICE).resolve()}")
-    print(f"  tier report       {(folder / PAGE).resolve()}")
+    print(f"  report            {(folder / PAGE).resolve()}")
     if counts.failed:
         raise StepFailedError("requests", "\n".join(counts.reasons))
     if not same:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 
 import msgspec
@@ -61,8 +62,9 @@ def month_of_use(cloud: Cloud, period: Period) -> Iterator[Row]:
 def stood(cloud: Cloud) -> Cloud:
     """The same without what the books do not know: assets, contracts, what is added."""
     finance = replace(
-        cloud.finance, assets=(), debt=(), merchant=(), costs=(), opening=None, months=48
-    )
+        cloud.finance, assets=(), debt=(), merchant=(), costs=(), equity=(), opening=None,
+        start=date(2026, 1, 1), months=48,
+    )  # fmt: skip
     return replace(cloud, finance=finance, contracts=())
 
 

@@ -17,7 +17,7 @@ GRAINS: tuple[Grain, ...] = get_args(Grain)
 """What statements may be told by."""
 _SCALES = (
     (Decimal(10) ** 10, "m", Decimal(10) ** 6, 0),
-    (Decimal(10) ** 7, "m", Decimal(10) ** 6, 1),
+    (Decimal(10) ** 8, "m", Decimal(10) ** 6, 1),
     (Decimal(10) ** 4, "k", Decimal(10) ** 3, 1),
 )
 """Largest amount from which on, letter, size, decimals."""

@@ -66,7 +66,7 @@ _BALANCE = (
     _Row("right_of_use", "right of use"),
     _Row("total_assets", "assets", True, True),
     _Row("payables", "payables"),
-    _Row("contract_liabilities", "prepayments not delivered yet"),
+    _Row("contract_liabilities", "prepaid, not delivered yet"),
     _Row("accrued", "accrued interest"),
     _Row("tax", "tax owed"),
     _Row("debt", "debt", False, True),

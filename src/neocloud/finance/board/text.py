@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 import msgspec
 
+from neocloud.books.side_by_side.figures import figure
 from neocloud.finance.board.document import Document
 from neocloud.finance.board.figures import Grain, Scale, Span, percent, scale_of, spans, times
 from neocloud.finance.board.records import (
@@ -21,8 +22,8 @@ from neocloud.finance.board.records import (
 )
 
 WIDTH = 100
-_NAME = 34
-_COLUMN = 9
+_NAME = 30
+_COLUMN = 10
 _COLUMNS = (WIDTH - _NAME) // _COLUMN
 MEASURES = {
     "dscr": "DSCR", "llcr": "LLCR", "ltv": "LTV", "lock_up": "DSCR, lock-up",
@@ -211,11 +212,16 @@ def _facility_lines(facility: FacilityReport, periods: Sequence[Span], scale: Sc
         (f"  DSCR, {_way(cover)}", [times(span.latest(cover.trailing)) for span in periods])
         for cover in facility.cover
     ]
+    owed = [bool(account["closing"].amounts[span.last]) for span in periods]
     first = facility.cover[0]
-    rows.append(("  LLCR", [times(s.at_end(first.llcr)) for s in periods]))
-    rows.append(("  PLCR", [times(s.at_end(first.plcr)) for s in periods]))
-    if any(value is not None for value in facility.loan_to_value):
-        rows.append(("  LTV", [percent(s.at_end(facility.loan_to_value)) for s in periods]))
+    for name, ratios, written in (
+        ("LLCR", first.llcr, times), ("PLCR", first.plcr, times),
+        ("LTV", facility.loan_to_value, percent),
+    ):  # fmt: skip
+        pairs = zip(periods, owed, strict=True)
+        cells = [written(span.at_end(ratios)) if owes else "-" for span, owes in pairs]
+        if any(cell != "-" for cell in cells):
+            rows.append((f"  {name}", cells))
     said = f"  {kind}, {scale.told(facility.commitment)}, matures {facility.maturity}; least DSCR "
     said += (
         "; ".join(
@@ -277,12 +283,12 @@ def _capacity_lines(report: FinanceReport, periods: Sequence[Span], scale: Scale
         if any(amounts)
     ]
     for item in report.capacity:
-        rows.append((f"  {item.name} owed", [f"{item.owed[s.last]:,.0f}" for s in periods]))
+        rows.append((f"  {item.name} owed", [_count(item.owed[s.last]) for s in periods]))
         if item.deliverable:
-            there = [f"{item.deliverable[span.last]:,.0f}" for span in periods]
+            there = [_count(item.deliverable[span.last]) for span in periods]
             rows.append((f"  {item.name} deliverable", there))
     for rung in report.power:
-        megawatts = [f"{rung.megawatts[span.last]:,.1f}" for span in periods]
+        megawatts = [_count(rung.megawatts[span.last]) for span in periods]
         rows.append((f"  MW {rung.name}", megawatts))
     if not rows:
         return ["Nothing is under contract, and no site tells of its power by month."]
@@ -293,6 +299,11 @@ def _capacity_lines(report: FinanceReport, periods: Sequence[Span], scale: Scale
                 f"  SHORT of {item.most_short:,.0f} {item.name} under contract, {item.short_month}"
             )
     return lines
+
+
+def _count(number: Decimal) -> str:
+    """A number of accelerators or megawatts: whole where it is, or large."""
+    return f"{number:,.0f}" if number == int(number) or number >= 1000 else figure(float(number))
 
 
 def check_lines(report: FinanceReport) -> list[str]:
