@@ -119,8 +119,8 @@ def test_text_fits_a_hundred_columns(report: FinanceReport, grain) -> None:
     text = finance_text(report, Document(cloud="company", currency="USD"), grain)
     assert max(map(len, text.splitlines())) <= 100
     for part in (
-        "revenue, first 12 months", "minimum DSCR", "first covenant breach", "Cash flow, USD m",
-        "Sources and uses", "loan, USD m", "Covenants", "difference 0 in all 33 months",
+        "revenue, first 12 months", "minimum DSCR", "first covenant breach", "Cash flow, USD k",
+        "Sources and uses", "loan, USD k", "Covenants", "difference 0 in all 33 months",
         "Contracts that are not signed count nothing here: other.",
     ):  # fmt: skip
         assert part in text

@@ -202,7 +202,10 @@ def dependence_rows(
     rows = []
     for wholes in alike(indicators.dependences):
         whole = wholes[0]
-        tops = [sum((h.share for h in whole.customers[:n]), Decimal(0)) for n in (1, 3, 5)]
+        tops = [
+            sum((h.share for h in whole.customers[:n]), Decimal(0)) if whole.customers else None
+            for n in (1, 3, 5)
+        ]
         largest = ", ".join(f"{h.name} {written(h.share)}" for h in whole.customers[:3])
         index = "-" if whole.hhi is None else f"{whole.hhi:.2f}"
         effective = "-" if whole.effective is None else f"{whole.effective:.1f}"

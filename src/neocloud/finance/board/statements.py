@@ -11,7 +11,7 @@ from neocloud.books.tiers.exact import from_pico
 from neocloud.finance.board.records import Line, Statement
 from neocloud.finance.outcome import Balance, CashFlow, FacilityLines, Income, Outcome
 from neocloud.finance.outcome import Line as Amounts
-from neocloud.finance.records import Inputs
+from neocloud.finance.records import Inputs, Merchant
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -165,6 +165,13 @@ def facility_account(lines: FacilityLines) -> Statement:
     return statement(f"facility.{lines.key}", lines.key, [*_lines(_ACCOUNT, lines), *cash])
 
 
+def merchant_name(merchant: Merchant) -> str:
+    """A merchant line in words: whose tokens of which model, or its key."""
+    if merchant.source == "tokens":
+        return f"{merchant.model} ({merchant.customer or 'many'})"
+    return f"{merchant.key}, merchant"
+
+
 def revenue_by_source(inputs: Inputs, outcome: Outcome) -> Statement:
     """Revenue by contract and merchant line, with what was let again and termination fees."""
     lines = [
@@ -181,7 +188,7 @@ def revenue_by_source(inputs: Inputs, outcome: Outcome) -> Statement:
     ]  # fmt: skip
     lines += [
         Line(
-            key=f"merchant.{merchant.key}", name=f"{merchant.key}, merchant",
+            key=f"merchant.{merchant.key}", name=merchant_name(merchant),
             amounts=decimals(own.revenue),
         )
         for merchant, own in zip(inputs.merchant, outcome.merchant, strict=True)

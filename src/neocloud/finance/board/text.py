@@ -97,7 +97,9 @@ def headline_figures(h: Headline, scale: Scale) -> tuple[Figure, ...]:
         return Figure(name=name, value=scale.of(amount), more=more, money=bool(amount))
 
     margin = f"{h.ebitda_year / h.revenue_year:.0%} of it, " if h.revenue_year else ""
-    since = f"signed and to be delivered, start of {h.backlog_month}"
+    since = "nothing is signed"
+    if h.backlog:
+        since = f"signed and to be delivered, start of {h.backlog_month}"
     owed = f"end of {h.peak_debt_month}, leases included" if h.peak_debt_month else "none"
     back = "not paid back in these months"
     if h.equity_payback_years is not None:

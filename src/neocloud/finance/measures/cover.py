@@ -86,12 +86,12 @@ def dscr_trailing(
 
 
 def _cover(a: Arithmetic, lines: FacilityLines, cfads: Line, month: int, window: int) -> Ratio:
-    since = _whole_from(lines)
+    since = counted_from(lines)
     carried = trailing(a, lines.service_before, month, window, since)
     return quotient(a, trailing(a, cfads, month, window, since), carried)
 
 
-def _whole_from(lines: FacilityLines) -> Index:
+def counted_from(lines: FacilityLines) -> Index:
     """First month of the first payment period that is in service from its start.
 
     A period pays its whole service at its end: beside a part of its cash that would say nothing.

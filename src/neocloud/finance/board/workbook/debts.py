@@ -9,6 +9,7 @@ from neocloud.finance.arithmetic import Exact
 from neocloud.finance.board.workbook.drivers import money
 from neocloud.finance.board.workbook.sheets import Heading, Row, Sheet, summed
 from neocloud.finance.measures import Ratio, dscr_trailing, loan_life_cover, loan_to_value
+from neocloud.finance.measures.cover import counted_from
 from neocloud.finance.model.terms import terms_of
 from neocloud.finance.outcome import FacilityLines, Outcome
 from neocloud.finance.records import Facility, Inputs
@@ -137,7 +138,7 @@ def _cover(
         key=f"{key}.dscr", name="DSCR, last twelve months", style="ratio", whole=True,
         values=numbers(dscr_trailing(_A, lines)), formula=_trailing(key, lines),
         comment="CFADS over debt service of the last twelve months, in months that end a payment "
-        "period; months before it is in service do not count.",
+        "period; periods that began before it was in service do not count.",
     )  # fmt: skip
     ends = [month for month, due in enumerate(lines.due) if due]
     last = ends[-1] if ends else -1
@@ -182,8 +183,10 @@ def _cfads(outcome: Outcome, lines: FacilityLines, key: str) -> Row:
 
 
 def _trailing(key: str, lines: FacilityLines) -> Callable[[int], str]:
+    since = max(counted_from(lines), 0)
+
     def formula(month: int) -> str:
-        window = min(YEAR, month - max(lines.service_from, 0) + 1)
+        window = min(YEAR, month - since + 1)
         if not lines.due[month] or window < 1:
             return '""'  # an empty cell would count as 0 where it is referred to
         carried = f"SUM({{{key}.before~{window}}})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
+from neocloud.finance.board.statements import merchant_name
 from neocloud.finance.board.workbook.sheets import Heading, Row, Sheet
 from neocloud.finance.outcome import Line, Outcome
 from neocloud.finance.records import Inputs
@@ -146,7 +147,7 @@ def _revenue(inputs: Inputs, outcome: Outcome) -> Iterable[Row]:
         )  # fmt: skip
     for merchant, sold in zip(inputs.merchant, outcome.merchant, strict=True):
         yield Row(
-            key=f"in.merchant.{merchant.key}", name=f"{merchant.key}, merchant",
+            key=f"in.merchant.{merchant.key}", name=merchant_name(merchant),
             values=money(sold.revenue), comment="Nobody is bound to it.",
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from neocloud.finance.board.workbook.debts import NOTHING, YEAR, numbers
 from neocloud.finance.board.workbook.drivers import money
 from neocloud.finance.board.workbook.sheets import Heading, Row, Sheet, Style, summed
 from neocloud.finance.measures import CovenantTest, Ratio, covenant_tests
-from neocloud.finance.outcome import Line, Outcome
+from neocloud.finance.outcome import FacilityLines, Line, Outcome
 from neocloud.finance.records import Inputs
 
 _A = Exact()
@@ -24,7 +24,7 @@ def covenant_sheet(inputs: Inputs, outcome: Outcome) -> Sheet:
     rows: list[Row | Heading] = []
     for test in covenant_tests(_A, inputs, outcome):
         rows.append(Heading(f"{test.facility}: {MEASURES[test.measure]}"))
-        rows += _covenant(test)
+        rows += _covenant(test, outcome.facility(test.facility))
     return Sheet(
         name="Covenants",
         about="Column B holds the level. 1 is a breach; of a lock-up it stops distributions.",
@@ -32,13 +32,13 @@ def covenant_sheet(inputs: Inputs, outcome: Outcome) -> Sheet:
     )
 
 
-def _covenant(test: CovenantTest) -> Iterable[Row]:
+def _covenant(test: CovenantTest, lines: FacilityLines) -> Iterable[Row]:
     key = f"covenant.{test.facility}.{test.measure}"
     debt = f"debt.{test.facility}"
     sign = "at least" if test.least else "at most"
     style: Style = "money" if test.measure == "liquidity" else "ratio"
     yield Row(key=f"{key}.level", name=f"demanded: {sign}", before=float(test.level), style=style)
-    value = _value(test.measure, debt)
+    value = _value(test.measure, lines)
 
     def tested(month: int) -> str:
         said = value(month)
@@ -70,16 +70,20 @@ def _shown(ratios: Iterable[Ratio]) -> tuple[float | str | None, ...]:
     return tuple(ENDLESS if value == math.inf else number for value, number in pairs)
 
 
-def _value(measure: str, debt: str) -> Callable[[int], str]:
+def _value(measure: str, lines: FacilityLines) -> Callable[[int], str]:
     """The formula of what is tested; empty of a month in which nothing is."""
+    debt = f"debt.{lines.key}"
+    days = [month for month, due in enumerate(lines.due) if due]
     year = f"SUM({{ebitda~{YEAR}}})"
     cost = f"(SUM({{interest~{YEAR}}})+SUM({{fees~{YEAR}}}))"
 
     def formula(month: int) -> str:
         if measure in {"dscr", "lock_up"}:
             return f"{{{debt}.dscr}}"
-        if measure in {"llcr", "ltv"}:
-            return f"{{{debt}.{measure}}}"
+        if measure == "llcr":  # on payment days but the last
+            return f"{{{debt}.llcr}}" if month in days[:-1] else '""'
+        if measure == "ltv":
+            return f"{{{debt}.ltv}}"
         if measure == "interest_cover":
             return f'IF({cost}>{NOTHING},{year}/{cost},"")'
         if measure == "leverage":
