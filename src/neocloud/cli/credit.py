@@ -29,7 +29,8 @@ def command(cloud_file: Path, tenant: str | None, as_json: bool) -> None:
     """Show what the prepaid credits of CLOUD_FILE's tenants are worth at this moment.
 
     Taken off are holds, and the use that no invoice has charged yet, up to the request that ended
-    last: what is shown as available is left for use to come. Nothing is changed.
+    last: what is shown as available is left for use to come. Nothing is
+    changed. A credit note is made by `neocloud invoice --credit`.
     """
     cloud, catalog = open_cloud(cloud_file)
     if tenant is not None:

@@ -13,6 +13,7 @@ import msgspec
 from neocloud.books.accounts import BooksError, RefusedError, open_books
 from neocloud.books.contracts import month_of
 from neocloud.books.invoices import (
+    CreditedError,
     Invoice,
     Kind,
     MissingReportlabError,
@@ -170,7 +171,9 @@ def _failures(cloud: Cloud) -> Iterator[None]:
             yield
     except (UnpricedModelError, UnpricedHoursError) as error:
         raise Failure(f"{cloud.file}: {error}.") from None
-    except (NotClosableError, NoInvoiceError, RefusedError, BooksError) as error:
+    except (
+        NotClosableError, NoInvoiceError, CreditedError, RefusedError, BooksError,
+    ) as error:  # fmt: skip
         raise Failure(f"{error}.") from None
 
 

@@ -120,6 +120,9 @@ def _day(text: str, option: str) -> str:
 
 
 def _show(found: Receivables) -> None:
+    if not found.ages:
+        click.echo(f"Nothing was invoiced or paid by {found.as_of}.")
+        return
     right = "right"
     if found.payments:
         console().print(

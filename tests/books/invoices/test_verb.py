@@ -106,6 +106,12 @@ def test_preview_close_forms_and_credit(folder: Path):
     assert made(*closing) == first == made(*closing[:4])
     note = made("--credit", "SHOP-000001", "--reason", "Wrong address")
     assert (note["kind"], note["number"]) == ("credit_note", "SHOP-CN-000001")
+    taken_back = ("--credit", "SHOP-000001", "--reason", "Wrong address")
+    assert made(*taken_back) == note
+    for other in ((*taken_back, "--bill-again"), (*taken_back[:3], "Twice")):
+        refused = str(invoice(*other).exception)
+        assert "already by SHOP-CN-000001" in refused
+        assert "(Wrong address). What it charged will not be charged again." in refused
     done = invoice("--tenant", "rhein", "--period", "2024-01", "--close")
     assert "SPECIMEN" in done.stdout
     assert done.stderr.startswith("Nothing was closed or issued: 1 of 1 requests")

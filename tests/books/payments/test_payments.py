@@ -229,6 +229,8 @@ def test_the_verb_books_and_lists(tmp_path, monkeypatch):
                "2026-02-10", "--id", "REF/1")  # fmt: skip
     with pytest.raises(Failure, match="nothing was invoiced yet"):
         run(*booking)
+    asked = ("list", "cloud.yaml", "--as-of", "2026-01-31")
+    assert run(*asked) == "Nothing was invoiced or paid by 2026-01-31.\n"
     closing = ["cloud.yaml", "--tenant", "acme", "--period", "2026-01", "--close"]
     assert CliRunner().invoke(invoice, closing).exit_code == 0
     assert run(*booking) == "payment REF/1 of acme is booked.\n"

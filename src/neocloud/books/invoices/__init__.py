@@ -15,7 +15,12 @@ from neocloud.books.invoices.close import (
     invoice_id,
     presented,
 )
-from neocloud.books.invoices.credit_note import NoInvoiceError, credit_invoice, series_of
+from neocloud.books.invoices.credit_note import (
+    CreditedError,
+    NoInvoiceError,
+    credit_invoice,
+    series_of,
+)
 from neocloud.books.invoices.csv_rows import invoice_csv
 from neocloud.books.invoices.earlier import left_behind
 from neocloud.books.invoices.html import invoice_html
@@ -42,6 +47,7 @@ __all__ = [
     "CreditBalances",
     "CreditNow",
     "CreditUse",
+    "CreditedError",
     "Invoice",
     "Kind",
     "Line",

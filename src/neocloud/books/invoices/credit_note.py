@@ -14,9 +14,17 @@ from neocloud.books.invoices.records import CreditUse, Invoice, Kind, Line
 from neocloud.books.rating import RatedLine
 from neocloud.units import format_utc
 
+_TAKEN = "It takes back invoice {} as a whole. "
+_AGAIN = "What it charged will be charged again on the next invoice."
+_NEVER = "What it charged will not be charged again."
+
 
 class NoInvoiceError(ValueError):
     """There is no invoice of that number."""
+
+
+class CreditedError(ValueError):
+    """The invoice was taken back already, for another reason or with another consequence."""
 
 
 def series_of(invoice_series: str) -> str:
@@ -43,6 +51,7 @@ def credit_invoice(
 
     Raises:
         NoInvoiceError: no such invoice.
+        CreditedError: it was taken back before, and not in the same way.
         BooksError: the books cannot be read or written.
     """
     with books.change(now_ns) as change:
@@ -50,7 +59,7 @@ def credit_invoice(
         note_id = f"credit/{found.draft.id}"
         known = books.document(note_id)
         if known is not None:
-            return presented(known)
+            return _same(presented(known), number, reason, bill_again=bill_again)
         invoice = presented(found)
         entries = entries_of(invoice)
         for each in accounts_of(entries):
@@ -72,6 +81,21 @@ def credit_invoice(
             )
         )
     return presented(issued)
+
+
+def _same(note: Invoice, number: str, reason: str, *, bill_again: bool) -> Invoice:
+    """The note that there is, if it is the one that was asked for."""
+    if note.reason == reason and note.notes == (_says(number, bill_again=bill_again),):
+        return note
+    raise CreditedError(
+        f"{number} was taken back already by {note.number} of {note.issued} ({note.reason}). "
+        f"{note.notes[0].removeprefix(_TAKEN.format(number))} A note that is issued does not change"
+    )
+
+
+def _says(number: str, *, bill_again: bool) -> str:
+    """What the note says of its consequence."""
+    return _TAKEN.format(number) + (_AGAIN if bill_again else _NEVER)
 
 
 def _invoice(books: Books, number: str) -> Document:
@@ -121,11 +145,6 @@ def _negative(value: Decimal) -> Decimal:
 
 def _note(invoice: Invoice, reason: str, *, bill_again: bool) -> Invoice:
     used = tuple(_credit_back(credit) for credit in invoice.credits if credit.used)
-    again = (
-        "What it charged will be charged again on the next invoice."
-        if bill_again
-        else "What it charged will not be charged again."
-    )
     back = tuple(map(_charge_back, invoice.basis.charges)) if bill_again else ()
     return msgspec.structs.replace(
         invoice,
@@ -145,6 +164,6 @@ def _note(invoice: Invoice, reason: str, *, bill_again: bool) -> Invoice:
         residue=_negative(invoice.residue),
         contracts=(),
         carbon=None,
-        notes=(f"It takes back invoice {invoice.number} as a whole. {again}",),
+        notes=(_says(invoice.number or "", bill_again=bill_again),),
         basis=msgspec.structs.replace(invoice.basis, charges=back),
     )
