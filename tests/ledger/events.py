@@ -14,6 +14,7 @@ from neocloud.ledger import (
     Admission,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     Ledger,
     Status,
@@ -76,6 +77,16 @@ def attempt(number: int, tried: int = 1, **changed: object) -> AttemptEvent:
         fault="connect", started_ns=START_NS + number, ended_ns=START_NS + number + 5,
     )  # fmt: skip
     return msgspec.structs.replace(made, **changed)
+
+
+def correction(number: int, made: int = 1, **changed: object) -> CorrectionEvent:
+    """The `made`th correction of a request: its output is ten times that."""
+    values = CorrectionEvent(
+        correction_id=f"c{number}-{made}", request_id=request_id(number), input_tokens=900,
+        cached_tokens=0, output_tokens=10 * made, reasoning_tokens=0, status=Status.COMPLETED,
+        reason="counted twice", made_ns=START_NS + 10**12 + made, made_by="auditor",
+    )  # fmt: skip
+    return msgspec.structs.replace(values, **changed)
 
 
 class Desk:

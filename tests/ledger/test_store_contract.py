@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from neocloud.ledger.sqlite import SqliteStore
 from neocloud.ledger.store import Batch, Store
 from neocloud.units import Period
 
-from .events import START_NS, WAIT_S, allocation, attempt, energy, usage
+from .events import START_NS, WAIT_S, allocation, attempt, correction, energy, usage
 from .stores import STORES, Connect
 
 HOUR_NS = 3_600_000_000_000
@@ -46,6 +47,7 @@ FULL = Batch(
         allocation(START_NS, START_NS + HOUR_NS, holder="r1", busy_s=None),
     ],
     energy=[energy(START_NS, START_NS + HOUR_NS)],
+    corrections=[correction(1), correction(1, 2, status=Status.FAILED), correction(2)],
 )
 
 
@@ -56,6 +58,7 @@ def everything(store: Store) -> Batch:
             attempts=list(view.attempts()),
             allocation=list(view.allocation()),
             energy=list(view.energy()),
+            corrections=list(view.corrections()),
         )
 
 
@@ -68,7 +71,9 @@ def test_what_is_shipped_is_read_back_field_by_field(store):
 
 
 def test_a_new_store_is_empty_and_making_it_again_changes_nothing(connect, store):
-    assert everything(store) == Batch(usage=[], attempts=[], allocation=[], energy=[])
+    assert everything(store) == Batch(
+        usage=[], attempts=[], allocation=[], energy=[], corrections=[]
+    )
     with store.view() as view:
         assert view.span() is None
     store.apply("a", 1, FULL)
@@ -107,6 +112,7 @@ def test_a_batch_delivered_again_changes_nothing_whoever_delivers_it(connect, st
         attempts=[attempt(1, fault="other")],
         allocation=[allocation(START_NS, START_NS + 1)],
         energy=[energy(START_NS, START_NS + HOUR_NS, kwh=9.0)],
+        corrections=[correction(1, output_tokens=9), correction(3)],
     )
     store.apply("a", 7, FULL)
     connect().apply("b", 1, changed)
@@ -115,8 +121,36 @@ def test_a_batch_delivered_again_changes_nothing_whoever_delivers_it(connect, st
         attempts=FULL.attempts,
         allocation=FULL.allocation,
         energy=FULL.energy,
+        corrections=[*FULL.corrections, correction(3)],
     ), "the first stays, whatever a second says"
     assert (store.position("a"), store.position("b")) == (9, 1), "and no position goes back"
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_ledger_made_before_corrections_were_kept_takes_them(kind, tmp_path):
+    """As a gateway finds it that was stopped, brought up to date, and started again."""
+    with kind(tmp_path) as connect:
+        old = connect()
+        old.create()
+        old.apply("a", 1, Batch(usage=[usage(1)]))
+        drop = ["DROP TABLE {}corrections", "ALTER TABLE {}usage DROP COLUMN correction"]
+        if isinstance(old, SqliteStore):
+            old.close()
+            with sqlite3.connect(old.path) as other:
+                for statement in drop:
+                    other.execute(statement.format(""))
+            other.close()
+        else:
+            with psycopg.connect(old._url) as server:
+                for statement in drop:
+                    server.execute(statement.format("neocloud."))
+        store = connect()
+        store.create()
+        store.apply("a", 2, Batch(usage=[usage(2)], corrections=[correction(1)]))
+        found = everything(store)
+        assert (found.usage, found.corrections) == ([usage(1), usage(2)], [correction(1)])
+        store.create()
+        assert everything(store) == found
 
 
 def test_within_one_batch_the_first_of_two_with_one_id_stays(store):
@@ -191,7 +225,11 @@ def test_a_period_gives_what_lies_in_it(tmp_path_factory, kind, times, spans, pe
         tried = [attempt(n, started_ns=time_ns) for n, time_ns in enumerate(times)]
         held = [allocation(s.start_ns, s.end_ns, f"r{n}") for n, s in enumerate(spans)]
         used = [energy(s.start_ns, s.end_ns, f"r{n}") for n, s in enumerate(spans)]
-        store.apply("a", 1, Batch(usage=events, attempts=tried, allocation=held, energy=used))
+        made = [correction(n, request_id=e.request_id) for n, e in enumerate(events)]
+        store.apply(
+            "a", 1,
+            Batch(usage=events, attempts=tried, allocation=held, energy=used, corrections=made),
+        )  # fmt: skip
 
         def overlaps(span: object) -> bool:
             low = max(span.start_ns, period.start_ns)  # type: ignore[attr-defined]
@@ -204,6 +242,10 @@ def test_a_period_gives_what_lies_in_it(tmp_path_factory, kind, times, spans, pe
             assert list(view.attempts(period)) == sorted(
                 (t for t in tried if t.started_ns in period), key=lambda t: t.request_id
             )
+            inside = {e.request_id for e in events if e.admitted_ns in period}
+            found = list(view.corrections(period))
+            assert inside <= {c.request_id for c in found} <= {e.request_id for e in events}
+            assert found == sorted(found, key=lambda c: c.request_id)
             assert list(view.allocation(period)) == sorted(
                 filter(overlaps, held), key=lambda s: (s.start_ns, s.event_id)
             )

@@ -11,7 +11,7 @@ import msgspec
 from neocloud.activity import SCHEMA as ACTIVITY
 from neocloud.activity import Row
 from neocloud.books import Invoice, UsageSummary
-from neocloud.books.backfill import BackfillOutcome
+from neocloud.books.backfill import BackfillOutcome, CorrectionOutcome
 from neocloud.books.invoices import CreditBalances
 from neocloud.books.payments import Receivables
 from neocloud.books.rating import RatePreview
@@ -70,6 +70,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "stress": _record(StressReport),
     "rate": _record(RatePreview),
     "backfill": _record(BackfillOutcome),
+    "correction": _record(CorrectionOutcome),
     "credit": _record(CreditBalances),
     "invoice": _record(Invoice),
     "receivables": _record(Receivables),

@@ -21,7 +21,7 @@ from neocloud.cli.ledger_file import (
     segments_option,
 )
 from neocloud.cli.tables import counted
-from neocloud.ledger import Reader
+from neocloud.ledger import Reader, RecordReader
 from neocloud.ledger.export import FORMATS
 from neocloud.ledger.schema import TABLES
 from neocloud.units import Period
@@ -52,7 +52,12 @@ def _form(form: str) -> click.Command:
         show_default=True,
         help="Which events: one file holds one kind.",
     )
-    @click.option("--tenant", help="Only this tenant's; of usage and allocation.")
+    @click.option("--tenant", help="Only this tenant's; of usage, allocation and energy.")
+    @click.option(
+        "--as-recorded",
+        is_flag=True,
+        help="Of usage: events as they were first recorded, without what was corrected since.",
+    )
     @click.option(
         "--out",
         required=True,
@@ -66,6 +71,7 @@ def _form(form: str) -> click.Command:
         period: str | None,
         records: str,
         tenant: str | None,
+        as_recorded: bool,
         out: Path,
     ) -> None:
         table = _TABLES[records]
@@ -75,7 +81,8 @@ def _form(form: str) -> click.Command:
         if cloud is not None and tenant is not None:
             check_tenant(tenant, cloud.tenants, cloud.file)
         with ledger_failures():
-            reader = Reader(ledger_asked(cloud, cloud_file, ledger, segments, f"export {form}"))
+            place = ledger_asked(cloud, cloud_file, ledger, segments, f"export {form}")
+            reader = RecordReader(place) if as_recorded else Reader(place)
             try:
                 events = _events(reader, records, read_period(period), tenant)
                 count = FORMATS[form](table, events, out)
@@ -87,13 +94,14 @@ def _form(form: str) -> click.Command:
 
 
 def _events(
-    reader: Reader, records: str, period: Period | None, tenant: str | None
+    reader: RecordReader, records: str, period: Period | None, tenant: str | None
 ) -> Iterator[Any]:
     read: dict[str, Callable[[Period | None], Iterator[Any]]] = {
         "usage": reader.usage,
         "allocation": reader.allocation,
         "energy": reader.energy,
         "attempts": reader.attempts,
+        "corrections": reader.corrections,
     }
     for event in read[records](period):
         if tenant is None or event.tenant == tenant:

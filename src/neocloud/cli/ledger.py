@@ -1,4 +1,4 @@
-"""`neocloud ledger`: back up, verify, compact, migrate and fill afterwards."""
+"""`neocloud ledger`: back up, verify, compact, migrate, fill afterwards and correct."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from neocloud.cli.backfill import backfill_verb
 from neocloud.cli.cloud_file import open_cloud
+from neocloud.cli.correct import correct_verb
 from neocloud.cli.failure import WRONG_INPUT, Failure
 from neocloud.cli.ledger_file import (
     cloud_file_argument,
@@ -54,7 +55,7 @@ class LedgerCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group(name="ledger")
 def command() -> None:
-    """Back up, verify, compact, migrate a ledger, or bring events into it afterwards.
+    """Back up, verify, compact, migrate a ledger, bring events into it afterwards, correct them.
 
     None of them removes an event: only billed ones may ever go, and this version marks none as
     billed.
@@ -62,6 +63,7 @@ def command() -> None:
 
 
 command.add_command(backfill_verb)
+command.add_command(correct_verb)
 
 
 def _place(
@@ -80,7 +82,7 @@ def _place(
     "folder",
     required=True,
     type=click.Path(path_type=Path),
-    help="A new folder: database, segments and keys.",
+    help="A new folder: database, books, segments and keys.",
 )
 def backup_verb(
     cloud_file: Path | None, ledger: str | None, segments: Path | None, folder: Path
@@ -200,5 +202,5 @@ def _open(requests: int) -> str:
 def _counted(held: Contents) -> str:
     return (
         f"{held.usage:,} usage events, {held.allocation:,} spans of allocation, {held.energy:,} of "
-        f"energy, {held.attempts:,} failed attempts"
+        f"energy, {held.attempts:,} failed attempts, {counted(held.corrections, 'correction')}"
     )

@@ -4,18 +4,20 @@ Each worker process commits to segments of its own; a shipper brings them into t
 sees both as one.
 """
 
+from neocloud.ledger.corrections import corrected, in_order
 from neocloud.ledger.errors import LedgerError, StoreError
 from neocloud.ledger.hourly import metered_activity
 from neocloud.ledger.keys import ApiKey, KeyRing, Keys, KeyStore, KeyWatch, given_key, keys_of
 from neocloud.ledger.ledger import Ledger, close_abandoned
 from neocloud.ledger.place import LedgerPlace, ledger_path, ledger_place
 from neocloud.ledger.progress import ProgressTable
-from neocloud.ledger.reader import Reader
+from neocloud.ledger.reader import Reader, RecordReader
 from neocloud.ledger.records import (
     SCHEMA,
     Admission,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     Status,
     UsageEvent,
@@ -32,6 +34,7 @@ __all__ = [
     "AllocationEvent",
     "ApiKey",
     "AttemptEvent",
+    "CorrectionEvent",
     "EnergyEvent",
     "EnergyShare",
     "KeyRing",
@@ -43,13 +46,16 @@ __all__ = [
     "LedgerPlace",
     "ProgressTable",
     "Reader",
+    "RecordReader",
     "Shipper",
     "ShippingReport",
     "Status",
     "StoreError",
     "UsageEvent",
     "close_abandoned",
+    "corrected",
     "given_key",
+    "in_order",
     "keys_of",
     "ledger_path",
     "ledger_place",

@@ -7,7 +7,6 @@ and a run that was broken off goes on where it was.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from neocloud.ledger.event_files import BackfillError, Check, read_events
+from neocloud.ledger.event_files import BackfillError, Check, digest_of, read_events
 from neocloud.ledger.place import LedgerPlace
 from neocloud.ledger.reader import Reader
 from neocloud.ledger.records import AllocationEvent, UsageEvent
@@ -142,7 +141,7 @@ def staged(path: Path, reader: Reader, check: Check) -> Iterator[Staged]:
         LedgerError: the ledger cannot be read.
     """
     table, records = read_events(path, check)
-    with closing(Staged(table, _digest(path))) as found:
+    with closing(Staged(table, digest_of(path))) as found:
         twice: list[str] = []
         while piece := list(islice(records, _ROWS)):
             twice += found.add(piece)
@@ -194,7 +193,7 @@ def _having(reader: Reader, found: Staged) -> Iterator[Any]:
     span = found.view.span()
     if span is not None:
         # An id tells the millisecond of admission.
-        yield from reader.usage(
+        yield from reader.recorded(
             Period(max(0, span.start_ns - _MILLISECOND_NS), span.end_ns + _MILLISECOND_NS)
         )
 
@@ -206,8 +205,3 @@ def _refuse(names: list[str], path: Path, why: str) -> None:
             f"{path}: {', '.join(names[:_TOLD])}{more} {why}. Nothing was written: an event that "
             "is on record does not change"
         )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]

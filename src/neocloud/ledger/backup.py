@@ -19,7 +19,7 @@ from neocloud.ledger.contents import Contents, contents_of
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.frames import HEAD_BYTES, read_frames
 from neocloud.ledger.place import LedgerPlace, place_of_file
-from neocloud.ledger.reader import Reader
+from neocloud.ledger.reader import RecordReader
 from neocloud.ledger.recovery import PROGRESS
 from neocloud.ledger.segments import segment_files, sync_folder, worker_folders
 
@@ -47,7 +47,7 @@ def backup(place: LedgerPlace, folder: Path) -> tuple[LedgerPlace, Contents]:
             f"{place.name} has tools of its own for this: pg_dump --schema=neocloud; what this "
             f"machine has not shipped to it lies in {place.segments}"
         )
-    Reader(place)
+    RecordReader(place)
     if folder.exists():
         raise LedgerError(f"{folder} is there already; name a new folder")
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}")
@@ -56,7 +56,7 @@ def backup(place: LedgerPlace, folder: Path) -> tuple[LedgerPlace, Contents]:
             fresh.mkdir(mode=0o700, parents=True)
             copy = place_of_file(fresh / path.name)
             _copy_all(place, path, copy)
-            held = contents_of(Reader(copy))
+            held = contents_of(RecordReader(copy))
             _sync_tree(fresh)
             fresh.rename(folder)
             sync_folder(folder.parent)

@@ -14,7 +14,7 @@ from neocloud.ledger.carrier import Carrier
 from neocloud.ledger.contents import Contents, contents_of
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.place import LedgerPlace
-from neocloud.ledger.reader import Reader
+from neocloud.ledger.reader import RecordReader
 from neocloud.ledger.recovery import open_in
 from neocloud.ledger.segments import Lock, LockedError, segment_files, worker_folders
 
@@ -47,7 +47,7 @@ def compact(place: LedgerPlace) -> Compaction:
     Raises:
         LedgerError: a gateway is running; or something cannot be read or written.
     """
-    reader = Reader(place)
+    reader = RecordReader(place)
     with _alone(place):
         before, size = contents_of(reader), _bytes(place)
         files = _files(place)

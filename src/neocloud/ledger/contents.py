@@ -8,14 +8,20 @@ from typing import Protocol
 
 import msgspec
 
-from neocloud.ledger.records import AllocationEvent, AttemptEvent, EnergyEvent, UsageEvent
+from neocloud.ledger.records import (
+    AllocationEvent,
+    AttemptEvent,
+    CorrectionEvent,
+    EnergyEvent,
+    UsageEvent,
+)
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of what a ledger holds, and a hash of all of it.
 
     Attributes:
-        usage, allocation, energy, attempts: events of each kind.
+        usage, allocation, energy, attempts, corrections: events of each kind.
         sha256: of all of them, each kind in its own order, as the MessagePack in segments; the same
             in every kind of store.
     """
@@ -24,16 +30,17 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     allocation: int
     energy: int
     attempts: int
+    corrections: int
     sha256: str
 
     @property
     def events(self) -> int:
         """Of all kinds."""
-        return self.usage + self.allocation + self.energy + self.attempts
+        return self.usage + self.allocation + self.energy + self.attempts + self.corrections
 
 
 class Holding(Protocol):
-    """What can be read whole: a reader of a ledger, or a view of a store."""
+    """What can be read whole: the records of a ledger, or a view of a store."""
 
     def usage(self) -> Iterator[UsageEvent]:
         """By `request_id`."""
@@ -49,6 +56,10 @@ class Holding(Protocol):
 
     def attempts(self) -> Iterator[AttemptEvent]:
         """By `request_id` and number."""
+        ...
+
+    def corrections(self) -> Iterator[CorrectionEvent]:
+        """By `request_id`, `made_ns` and `correction_id`."""
         ...
 
 
@@ -69,5 +80,6 @@ def contents_of(held: Holding) -> Contents:
         allocation=count(b"allocation", held.allocation()),
         energy=count(b"energy", held.energy()),
         attempts=count(b"attempts", held.attempts()),
+        corrections=count(b"corrections", held.corrections()),
         sha256=digest.hexdigest(),
     )

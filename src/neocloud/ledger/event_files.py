@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -39,12 +40,28 @@ def read_events(path: Path, check: Check) -> tuple[RecordTable[Any], Iterator[An
         BackfillError: it is no such file, or (while the rows are read) some of them cannot be.
         LedgerError: the extra `parquet` is needed and not installed.
     """
-    try:
-        names, rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
-    except OSError as error:
-        raise BackfillError(f"{path} cannot be read: {error.strerror}") from None
+    names, rows = read_rows(path)
     table = _table_of(names, path)
     return table, _checked(table, names, rows, path, check)
+
+
+def read_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[Any]]]]:
+    """Names of the columns of a file, and its rows: number of the line or row, and the values.
+
+    Raises:
+        BackfillError: it is no such file, or (while the rows are read) cannot be read to its end.
+        LedgerError: the extra `parquet` is needed and not installed.
+    """
+    try:
+        return _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    except OSError as error:
+        raise BackfillError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def digest_of(path: Path) -> str:
+    """Hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 def _csv(path: Path) -> tuple[list[str], Iterator[tuple[int, list[Any]]]]:
@@ -93,6 +110,8 @@ def _parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, list[Any]]]]:
 def _table_of(names: list[str], path: Path) -> RecordTable[Any]:
     """The table whose columns these are; those with a default may be missing."""
     given = set(names)
+    if "correction_id" in given:
+        raise BackfillError(f"{path} holds corrections: `neocloud ledger correct` takes them")
     for table in TABLES:
         needed = set(
             table.record.__struct_fields__[: -len(table.record.__struct_defaults__) or None]
@@ -178,6 +197,11 @@ def _impossible(record: Any) -> str:
 
 
 def _impossible_usage(e: UsageEvent) -> str:
+    if e.correction:
+        return (
+            f"it was corrected by {e.correction}: bring in what was recorded (`neocloud export "
+            "--as-recorded`), then the correction"
+        )
     for name in ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "attempts"):
         if not 0 <= getattr(e, name) <= MOST_TOKENS:
             return f"{name} {getattr(e, name)}: from 0 to {MOST_TOKENS}"

@@ -21,11 +21,12 @@ from neocloud.ledger.records import (
     Admission,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     UsageEvent,
 )
 
-Event = UsageEvent | AttemptEvent | AllocationEvent | EnergyEvent
+Event = UsageEvent | AttemptEvent | AllocationEvent | EnergyEvent | CorrectionEvent
 
 _MAGIC = b"NCLEDGR2"
 _HEAD = struct.Struct("<8s16sQ")

@@ -16,6 +16,7 @@ from neocloud.ledger.records import (
     Admission,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     UsageEvent,
 )
@@ -139,6 +140,10 @@ class Ledger:
 
     def record_energy(self, event: EnergyEvent) -> None:
         """Write the energy of a span; the same span again changes nothing."""
+        self._committer.put(event)
+
+    def record_correction(self, event: CorrectionEvent) -> None:
+        """Write a correction; the same again changes nothing."""
         self._committer.put(event)
 
     def note_shipping(self, report: ShippingReport) -> None:

@@ -18,7 +18,7 @@ from neocloud.ledger.contents import Contents, contents_of
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.keys import keys_of
 from neocloud.ledger.place import LedgerPlace
-from neocloud.ledger.reader import Reader
+from neocloud.ledger.reader import RecordReader
 from neocloud.ledger.store import Store, batch_of
 
 ROWS = 5_000
@@ -61,7 +61,7 @@ def migrate(
     """
     if source == target or source.url == target.url:
         raise LedgerError(f"{source.name} is to be copied to itself; name another target")
-    reader = Reader(source)
+    reader = RecordReader(source)
     before = contents_of(reader)
     with closing(target.connect()) as store:
         store.create()
@@ -79,13 +79,25 @@ def migrate(
 
 
 def _copy(
-    reader: Reader, contents: Contents, store: Store, told: Callable[[int, int], None], rows: int
+    reader: RecordReader,
+    contents: Contents,
+    store: Store,
+    told: Callable[[int, int], None],
+    rows: int,
 ) -> int:
     stream = f"copy of {contents.sha256}"
     resumed = done = store.position(stream)
     # One kind after the other, in the orders of the hash.
     records: Iterator[msgspec.Struct] = islice(
-        chain(reader.usage(), reader.allocation(), reader.energy(), reader.attempts()), done, None
+        chain(
+            reader.usage(),
+            reader.allocation(),
+            reader.energy(),
+            reader.attempts(),
+            reader.corrections(),
+        ),
+        done,
+        None,
     )
     while batch := list(islice(records, rows)):
         done += len(batch)
@@ -105,7 +117,7 @@ def _copy_keys(source: LedgerPlace, target: LedgerPlace) -> int:
 def _difference(source: LedgerPlace, a: Contents, target: LedgerPlace, b: Contents) -> str:
     counts = ", ".join(
         f"{getattr(a, kind):,} and {getattr(b, kind):,} {kind}"
-        for kind in ("usage", "allocation", "energy", "attempts")
+        for kind in ("usage", "allocation", "energy", "attempts", "corrections")
     )
     return (
         f"{source.name} and {target.name} differ after the copy ({counts} events). Either a "

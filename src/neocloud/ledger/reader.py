@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from neocloud.ledger.corrections import corrected, in_order
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.frames import Event, events_of, read_frames, read_head
 from neocloud.ledger.place import LedgerPlace, place_of
@@ -19,6 +20,7 @@ from neocloud.ledger.records import (
     Admission,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     UsageEvent,
 )
@@ -40,8 +42,11 @@ class Moment(msgspec.Struct, frozen=True):
     """Reads the segments' rest, in no order; some of it may be in the store all the same."""
 
 
-class Reader:
-    """A ledger, read-only. Each call reads what is committed at that moment.
+class RecordReader:
+    """A ledger as it was written, read-only. Each call reads what is committed at that moment.
+
+    Events stand as they were first recorded, corrections beside them: for copies, and for who looks
+    into what was corrected. What is to be counted is told by `Reader`.
 
     Attributes:
         place: where it lies.
@@ -63,7 +68,7 @@ class Reader:
 
     def usage(self, period: Period | None = None) -> Iterator[UsageEvent]:
         """Usage events by `request_id`, which is by time of admission; of one period, or all."""
-        return self._merged(UsageEvent, lambda view: view.usage(period), lambda e: e.request_id)
+        return self._merged(UsageEvent, lambda view: view.usage(period), _request_id)
 
     def allocation(self, period: Period | None = None) -> Iterator[AllocationEvent]:
         """Spans of held accelerators that overlap the period, whole; by start."""
@@ -78,6 +83,12 @@ class Reader:
         return self._merged(
             AttemptEvent, lambda view: view.attempts(period), lambda e: (e.request_id, e.number)
         )
+
+    def corrections(self, period: Period | None = None) -> Iterator[CorrectionEvent]:
+        """Corrections of requests of the period, to its milliseconds, or all; by request, `made_ns`
+        and id: of each request the last one holds.
+        """  # noqa: D205 - one sentence
+        return self._merged(CorrectionEvent, lambda view: view.corrections(period), in_order)
 
     def open_requests(self) -> Iterator[Admission]:
         """Requests of this machine that were admitted and have no usage event yet, by id."""
@@ -107,23 +118,24 @@ class Reader:
         self, kind: type[R], read: Callable[[View], Iterator[R]], key: Callable[[R], Any]
     ) -> Iterator[R]:
         """Records of store and segments in one order, each once."""
+        with self._views(kind) as views:
+            yield from _once(views, read, key)
+
+    @contextmanager
+    def _views(self, *kinds: type[msgspec.Struct]) -> Iterator[tuple[View, ...]]:
+        """The store as of now, and what segments hold beyond it of some kinds, if anything."""
         with self._moment() as moment, ExitStack() as stack:
-            rest = (event for event in moment.unshipped() if isinstance(event, kind))
+            rest = (event for event in moment.unshipped() if isinstance(event, kinds))
             first = list(islice(rest, 1))
             if not first:
-                yield from read(moment.shipped)
+                yield (moment.shipped,)
                 return
             table = Sorted()
             stack.callback(table.close)
             while first:
                 table.add(batch_of(first))
                 first = list(islice(rest, _PIECE))
-            last: Any = None
-            for record in heapq.merge(read(moment.shipped), read(table.view()), key=key):
-                this = key(record)
-                if this != last:
-                    yield record
-                last = this
+            yield moment.shipped, table.view()
 
     @contextmanager
     def _moment(self) -> Iterator[Moment]:
@@ -144,6 +156,41 @@ class Reader:
             stack.callback(store.close)
             view = stack.enter_context(store.view())
             yield Moment(view, lambda: _unshipped(opened, view))
+
+
+class Reader(RecordReader):
+    """A ledger as it holds now, read-only: events with what corrections say of them."""
+
+    def usage(self, period: Period | None = None) -> Iterator[UsageEvent]:
+        """Usage events by `request_id`; those that were corrected say by which correction."""
+        with self._views(UsageEvent, CorrectionEvent) as views:
+            yield from corrected(
+                _once(views, lambda view: view.usage(period), _request_id),
+                _once(views, lambda view: view.corrections(period), in_order),
+            )
+
+    def recorded(self, period: Period | None = None) -> Iterator[UsageEvent]:
+        """Usage events as they were first recorded, whatever was corrected since."""
+        return super().usage(period)
+
+
+def _once(
+    views: Sequence[View], read: Callable[[View], Iterator[R]], key: Callable[[R], Any]
+) -> Iterator[R]:
+    """Records of all views in one order, each once."""
+    if len(views) == 1:
+        yield from read(views[0])
+        return
+    last: Any = None
+    for record in heapq.merge(*map(read, views), key=key):
+        this = key(record)
+        if this != last:
+            yield record
+        last = this
+
+
+def _request_id(event: UsageEvent) -> str:
+    return event.request_id
 
 
 def _open(file: Path) -> int | None:

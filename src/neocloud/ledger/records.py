@@ -79,6 +79,7 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag
         price_version: hash of the price plan in force at admission; empty before pricing.
         api: which of the gateway's interfaces was called, as `chat` or `messages`.
         reasoning_tokens: of the generated tokens, those of reasoning, where the engine tells.
+        correction: id of the correction by which this is what holds now; empty in what is recorded.
     """
 
     request_id: str
@@ -105,6 +106,7 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag
     price_version: str = ""
     api: str = "chat"
     reasoning_tokens: int = 0
+    correction: str = ""
 
 
 class AttemptEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=2, gc=False):
@@ -169,5 +171,36 @@ class EnergyEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     tenant: str = ""
 
 
-Record = Admission | UsageEvent | AttemptEvent | AllocationEvent | EnergyEvent
+class CorrectionEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=5, gc=False):
+    """What a request used in truth, where its event was metered wrongly. The event itself stays.
+
+    Of several corrections of a request the latest holds, by `made_ns`, then by id. Each says all of
+    the counts, so that it depends on no other.
+
+    Attributes:
+        correction_id: of the correction; the same again changes nothing.
+        request_id: of the event that it corrects.
+        input_tokens: prompt tokens, cached ones included.
+        cached_tokens: of them, found in a prefix cache.
+        output_tokens: generated tokens.
+        reasoning_tokens: of them, those of reasoning.
+        status: how the request ended.
+        reason: why it is corrected, in words.
+        made_ns: when it was made.
+        made_by: by whom.
+    """
+
+    correction_id: str
+    request_id: str
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    status: Status
+    reason: str
+    made_ns: int
+    made_by: str
+
+
+Record = Admission | UsageEvent | AttemptEvent | AllocationEvent | EnergyEvent | CorrectionEvent
 """Whatever a segment may hold."""

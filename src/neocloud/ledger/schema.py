@@ -12,6 +12,7 @@ from neocloud.ledger.records import (
     SCHEMA,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     UsageEvent,
 )
@@ -61,6 +62,16 @@ class RecordTable(Generic[R]):
         ]
         self._names = tuple(names)
 
+    @property
+    def added(self) -> tuple[tuple[str, type, str], ...]:
+        """Columns that came later: name, type in Python, and the default as SQL writes it."""
+        defaults = self.record.__struct_defaults__
+        later = self.columns[len(self.columns) - len(defaults) :] if defaults else ()
+        return tuple(
+            (column.name, column.kind, f"'{default}'" if isinstance(default, str) else f"{default}")
+            for column, default in zip(later, defaults, strict=True)
+        )
+
     def row(self, record: R) -> tuple[Any, ...]:
         """Values of a record in the order of the columns."""
         return msgspec.structs.astuple(record)
@@ -79,7 +90,8 @@ USAGE = RecordTable("usage", UsageEvent)
 ATTEMPTS = RecordTable("attempts", AttemptEvent, keys=2)
 ALLOCATION = RecordTable("allocation", AllocationEvent)
 ENERGY = RecordTable("energy", EnergyEvent)
-TABLES: tuple[RecordTable[Any], ...] = (USAGE, ATTEMPTS, ALLOCATION, ENERGY)
+CORRECTIONS = RecordTable("corrections", CorrectionEvent)
+TABLES: tuple[RecordTable[Any], ...] = (USAGE, ATTEMPTS, ALLOCATION, ENERGY, CORRECTIONS)
 
 _MILLISECOND_NS = 1_000_000
 

@@ -16,12 +16,14 @@ from neocloud.ledger.records import (
     SCHEMA,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     UsageEvent,
 )
 from neocloud.ledger.schema import (
     ALLOCATION,
     ATTEMPTS,
+    CORRECTIONS,
     ENERGY,
     TABLES,
     USAGE,
@@ -103,6 +105,14 @@ class SqliteView:
             return self._read(ATTEMPTS, "ORDER BY request_id, number", ())
         where = "WHERE started_ns >= ? AND started_ns < ? ORDER BY request_id, number"
         return self._read(ATTEMPTS, where, (period.start_ns, period.end_ns))
+
+    def corrections(self, period: Period | None = None) -> Iterator[CorrectionEvent]:
+        """See `View`."""
+        order = "ORDER BY request_id, made_ns, correction_id"
+        if period is None:
+            return self._read(CORRECTIONS, order, ())
+        where = f"WHERE request_id >= ? AND request_id < ? {order}"
+        return self._read(CORRECTIONS, where, ids_within(period.start_ns, period.end_ns))
 
     def span(self) -> Period | None:
         """See `View`."""
@@ -202,6 +212,11 @@ class SqliteStore:
                 connection.execute(create_table(table))
             connection.execute("COMMIT")
         self._check(connection)
+        if _lacking(connection):  # made before these were kept
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _lacking(connection):
+                connection.execute(statement)
+            connection.execute("COMMIT")
 
     def position(self, stream: str) -> int:
         """See `Store`."""
@@ -284,12 +299,31 @@ class SqliteStore:
             raise LedgerError(other_schema(self.path, found))
 
 
+def _lacking(connection: sqlite3.Connection) -> list[str]:
+    """Statements that add what a ledger of this schema may lack: tables, and fields at the end."""
+    statements = []
+    for table in TABLES:
+        rows = connection.execute(f"PRAGMA table_info({table.name})").fetchall()
+        having = {row[1] for row in rows}
+        if not having:
+            statements.append(create_table(table))
+            continue
+        statements += [
+            f"ALTER TABLE {table.name} ADD COLUMN {name} {_KINDS.get(kind, 'TEXT')} "
+            f"NOT NULL DEFAULT {default}"
+            for name, kind, default in table.added
+            if name not in having
+        ]
+    return statements
+
+
 def _insert(connection: sqlite3.Connection, batch: Batch) -> None:
     for table, records in (
         (USAGE, batch.usage),
         (ATTEMPTS, batch.attempts),
         (ALLOCATION, batch.allocation),
         (ENERGY, batch.energy),
+        (CORRECTIONS, batch.corrections),
     ):
         if records:
             rows = map(msgspec.structs.astuple, records)

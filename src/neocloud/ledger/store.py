@@ -8,7 +8,13 @@ from typing import Protocol
 
 import msgspec
 
-from neocloud.ledger.records import AllocationEvent, AttemptEvent, EnergyEvent, UsageEvent
+from neocloud.ledger.records import (
+    AllocationEvent,
+    AttemptEvent,
+    CorrectionEvent,
+    EnergyEvent,
+    UsageEvent,
+)
 from neocloud.units import Period
 
 
@@ -19,6 +25,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     allocation: Sequence[AllocationEvent] = ()
     energy: Sequence[EnergyEvent] = ()
     attempts: Sequence[AttemptEvent] = ()
+    corrections: Sequence[CorrectionEvent] = ()
 
 
 def batch_of(records: Iterable[msgspec.Struct]) -> Batch:
@@ -27,6 +34,7 @@ def batch_of(records: Iterable[msgspec.Struct]) -> Batch:
     allocation: list[AllocationEvent] = []
     energy: list[EnergyEvent] = []
     attempts: list[AttemptEvent] = []
+    corrections: list[CorrectionEvent] = []
     for record in records:
         if isinstance(record, UsageEvent):
             usage.append(record)
@@ -36,7 +44,15 @@ def batch_of(records: Iterable[msgspec.Struct]) -> Batch:
             energy.append(record)
         elif isinstance(record, AttemptEvent):
             attempts.append(record)
-    return Batch(usage=usage, allocation=allocation, energy=energy, attempts=attempts)
+        elif isinstance(record, CorrectionEvent):
+            corrections.append(record)
+    return Batch(
+        usage=usage,
+        allocation=allocation,
+        energy=energy,
+        attempts=attempts,
+        corrections=corrections,
+    )
 
 
 class View(Protocol):
@@ -65,6 +81,12 @@ class View(Protocol):
         """Tries that began in the period, or all; by `request_id` and `number`."""
         ...
 
+    def corrections(self, period: Period | None = None) -> Iterator[CorrectionEvent]:
+        """Corrections of requests that were made in the milliseconds of the period, by their ids,
+        or all; by `request_id`, `made_ns` and `correction_id`.
+        """  # noqa: D205 - one sentence
+        ...
+
     def span(self) -> Period | None:
         """From the first `admitted_ns` or `start_ns` of usage and allocation to one past the last
         `finished_ns` or `end_ns`; None of an empty store.
@@ -84,7 +106,7 @@ class Store(Protocol):
     """
 
     def create(self) -> None:
-        """Make the tables that are missing, or check that those that are there are ours."""
+        """Make the tables and columns that are missing, and check that what is there is ours."""
         ...
 
     def position(self, stream: str) -> int:
@@ -94,8 +116,9 @@ class Store(Protocol):
     def apply(self, stream: str, position: int, batch: Batch) -> None:
         """Write a batch and move the position of its stream, durably, both or neither.
 
-        What is there already, by `request_id` (of attempts with `number`) or `event_id`, stays as
-        it is. A position never goes back: the higher of the two stays. Text may hold any character.
+        What is there already, by `request_id` (of attempts with `number`), `event_id` or
+        `correction_id`, stays as it is. A position never goes back: the higher of the two stays.
+        Text may hold any character.
         """
         ...
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from neocloud.ledger.contents import Contents, contents_of
+from neocloud.ledger.corrections import without_event
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.frames import (
     HEAD_BYTES,
@@ -23,8 +24,14 @@ from neocloud.ledger.frames import (
     read_head,
 )
 from neocloud.ledger.place import LedgerPlace
-from neocloud.ledger.reader import Reader
-from neocloud.ledger.records import AllocationEvent, AttemptEvent, EnergyEvent, UsageEvent
+from neocloud.ledger.reader import RecordReader
+from neocloud.ledger.records import (
+    AllocationEvent,
+    AttemptEvent,
+    CorrectionEvent,
+    EnergyEvent,
+    UsageEvent,
+)
 from neocloud.ledger.segments import offset_within, position_of, segment_files, worker_folders
 from neocloud.ledger.store import View
 
@@ -57,12 +64,13 @@ def verify(place: LedgerPlace) -> Verification:
 
     Held to be right: each segment can be read to its end by its checksums; what the store's
     positions say was shipped is in the store, and reads there as in the segment; no event is there
-    twice; no request is both open and ended; times do not run backwards, and no count is negative.
+    twice; no request is both open and ended; times do not run backwards, and no count is negative;
+    a correction is one of a request that is on record.
 
     Raises:
         LedgerError: there is no ledger of this version at `place`.
     """
-    reader = Reader(place)
+    reader = RecordReader(place)
     problems = _Problems()
     with ExitStack() as stack:
         # Before the store: what was shipped by then is in the view that is opened afterwards.
@@ -81,8 +89,12 @@ def verify(place: LedgerPlace) -> Verification:
         both &= {admission.request_id for admission in reader.open_requests()}
         for request_id in sorted(both):
             problems.add(f"{place.segments}: request {request_id} is open, and has ended as well")
+    contents = _contents(reader, problems)
+    if contents is not None and contents.corrections:
+        for orphan in without_event(reader.usage(), reader.corrections()):
+            problems.add(f"{place.name}: {_named(orphan)} is of a request that is not on record")
     return Verification(
-        contents=_contents(reader, problems),
+        contents=contents,
         open_requests=len(still_open),
         segments=segments.count,
         unshipped=unshipped,
@@ -173,6 +185,8 @@ def _place_of(event: Event) -> tuple[int, int, str, int]:
             return 2, event.start_ns, event.event_id, 0
         case EnergyEvent():
             return 3, event.start_ns, event.event_id, 0
+        case CorrectionEvent():
+            return 4, 0, f"{event.request_id} {event.made_ns:020d} {event.correction_id}", 0
 
 
 _encode = msgspec.msgpack.encode
@@ -236,6 +250,7 @@ _KINDS: tuple[tuple[str, Callable[[View], Iterator[Any]]], ...] = (
     ("attempt", lambda view: view.attempts()),
     ("allocation", lambda view: view.allocation()),
     ("energy", lambda view: view.energy()),
+    ("correction", lambda view: view.corrections()),
 )
 """By the number of the kind, as in `_place_of`."""
 
@@ -294,18 +309,22 @@ def _named(event: Event) -> str:
             return f"the allocation {event.event_id}"
         case EnergyEvent():
             return f"the energy {event.event_id}"
+        case CorrectionEvent():
+            return f"the correction {event.correction_id}"
 
 
 def _implausible(event: Event) -> str:
     match event:
+        case UsageEvent() | CorrectionEvent() if any(getattr(event, name) < 0 for name in _TOKENS):
+            return "has a negative count of tokens"
         case UsageEvent():
-            if any(getattr(event, name) < 0 for name in _TOKENS):
-                return "has a negative count of tokens"
             return "ends before it begins" if event.finished_ns < event.admitted_ns else ""
         case AttemptEvent():
             return "ends before it begins" if event.ended_ns < event.started_ns else ""
         case AllocationEvent() | EnergyEvent():
             return "" if event.end_ns > event.start_ns else "does not end after it begins"
+        case CorrectionEvent():
+            return ""
 
 
 def _check_file(path: Path, problems: _Problems) -> None:
@@ -319,7 +338,7 @@ def _check_file(path: Path, problems: _Problems) -> None:
         problems.add(f"{path}: {error}")
 
 
-def _contents(reader: Reader, problems: _Problems) -> Contents | None:
+def _contents(reader: RecordReader, problems: _Problems) -> Contents | None:
     try:
         return contents_of(reader)
     except (LedgerError, ValueError, TypeError) as error:

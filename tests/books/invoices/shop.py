@@ -9,7 +9,15 @@ from pathlib import Path
 from neocloud.books.accounts import SqliteBooks
 from neocloud.books.invoices import Invoice, Office, close_month, preview
 from neocloud.catalog import load_catalog
-from neocloud.ledger import AllocationEvent, EnergyEvent, Status, UsageEvent
+from neocloud.ledger import (
+    AllocationEvent,
+    CorrectionEvent,
+    EnergyEvent,
+    Status,
+    UsageEvent,
+    corrected,
+    in_order,
+)
 from neocloud.spec import Cloud
 from neocloud.spec.load import parse_cloud
 from neocloud.units import HOUR_NS, Period, new_request_id, parse_period, parse_utc
@@ -97,12 +105,21 @@ class Memory:
         events: Iterable[UsageEvent] = (),
         spans: Iterable[AllocationEvent] = (),
         energy: Iterable[EnergyEvent] = (),
+        made: Iterable[CorrectionEvent] = (),
     ) -> None:
+        self.made = list(made)
         self.events = list(events)
         self.spans = list(spans)
         self.joules = list(energy)
 
     def usage(self, period: Period) -> Iterator[UsageEvent]:
+        return corrected(self.recorded(period), self.corrections(period))
+
+    def corrections(self, period: Period) -> Iterator[CorrectionEvent]:
+        asked = {e.request_id for e in self.recorded(period)}
+        return iter(sorted((c for c in self.made if c.request_id in asked), key=in_order))
+
+    def recorded(self, period: Period) -> Iterator[UsageEvent]:
         known = {e.request_id: e for e in self.events if e.admitted_ns in period}
         return iter([known[key] for key in sorted(known)])
 

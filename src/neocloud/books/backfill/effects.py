@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from decimal import Decimal
 from typing import Protocol
 
@@ -104,7 +104,7 @@ def unfit(cloud: Cloud, event: Event) -> str:
     return ""
 
 
-_Key = tuple[str, str, bool, str]
+MoneyKey = tuple[str, str, bool, str]
 """Tenant, month, emulated, currency."""
 
 
@@ -129,7 +129,7 @@ def effects_of(
         LedgerError, BooksError: they cannot be read.
     """
     amounts = _Amounts(coming)
-    found: dict[_Key, list[int]] = {}
+    found: dict[MoneyKey, list[int]] = {}
     for of in amounts.counts:  # of requests without a token there is no line
         found[*of, book.current.currency] = [0, 0]
     for month in sorted(amounts.months):
@@ -141,10 +141,9 @@ def effects_of(
         before = tally.rated().lines
         tally.merge(more)
         for place, lines in enumerate((before, tally.rated().lines)):
-            for key, pico in _sums(lines):
+            for key, pico in money_of(lines).items():
                 found.setdefault(key, [0, 0])[place] += pico
-    billed = _billed(books, amounts.months)
-    closed = {(p.tenant, month_at(p.start_ns)) for p in (books.closed() if books else ())}
+    billed, closed = billed_for(books, amounts.months), closed_months(books)
     return tuple(
         _effect(key, found[key], amounts, billed.get(key, 0), closed)
         for key in sorted(found)
@@ -174,25 +173,35 @@ class _Amounts:
         self.months.setdefault(month, set()).add(tenant)
 
 
-def _sums(lines: Iterable[RatedLine]) -> Iterator[tuple[_Key, int]]:
+def money_of(lines: Iterable[RatedLine]) -> dict[MoneyKey, int]:
+    """Money of rated lines, 1e-12 of the currency."""
+    found: dict[MoneyKey, int] = {}
     for line in lines:
-        yield (line.tenant, line.month, line.emulated, line.currency), line.pico
+        key = line.tenant, line.month, line.emulated, line.currency
+        found[key] = found.get(key, 0) + line.pico
+    return found
 
 
-def _billed(books: Books | None, months: Mapping[str, set[str]]) -> dict[_Key, int]:
+def closed_months(books: Books | None) -> frozenset[tuple[str, str]]:
+    """Tenants and months that are closed."""
+    closed = () if books is None else books.closed()
+    return frozenset((each.tenant, month_at(each.start_ns)) for each in closed)
+
+
+def billed_for(books: Books | None, months: Container[str]) -> dict[MoneyKey, int]:
     """What documents with a number charge for the use of the months, whenever they were issued."""
-    found: dict[_Key, int] = {}
+    found: dict[MoneyKey, int] = {}
     if books is not None:
         for document in books.documents():
             if document.number is not None:
-                for key, pico in _sums(document.draft.lines):
+                for key, pico in money_of(document.draft.lines).items():
                     if key[1] in months:
                         found[key] = found.get(key, 0) + pico
     return found
 
 
 def _effect(
-    key: _Key, pico: Sequence[int], amounts: _Amounts, billed: int, closed: set[tuple[str, str]]
+    key: MoneyKey, pico: Sequence[int], amounts: _Amounts, billed: int, closed: Set[tuple[str, str]]
 ) -> Effect:
     tenant, month, emulated, currency = key
     requests, read, written, held = amounts.counts[tenant, month, emulated]

@@ -8,14 +8,20 @@ import msgspec
 
 from neocloud.books.accounts import AccountKind, Books, Document, Posting, account_id
 from neocloud.books.contracts import month_at
-from neocloud.books.invoices import Invoice, Kind, Source
+from neocloud.books.invoices import Invoice, Kind
 from neocloud.books.invoices.money import exact, pico_of
 from neocloud.books.journal import Stated, body_of, day_of, gather, make_journal, stated
 from neocloud.books.payments import Payment
 from neocloud.books.reconcile.numbers import closed_differences, number_differences
 from neocloud.books.reconcile.papers import document_differences, note_differences
 from neocloud.books.reconcile.posted import journal_differences, posting_differences
-from neocloud.books.reconcile.rated import RatedMonth, rated_again, requests_in
+from neocloud.books.reconcile.rated import (
+    BilledMonth,
+    CorrectedSource,
+    RatedMonth,
+    rated_again,
+    requests_in,
+)
 from neocloud.books.reconcile.records import (
     Difference,
     DocumentChain,
@@ -40,7 +46,7 @@ class _Papers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reconcile(
-    books: Books, source: Source, cloud: str, scope: Scope, what: str = ""
+    books: Books, source: CorrectedSource, cloud: str, scope: Scope, what: str = ""
 ) -> Reconciliation:
     """Compare every step with the next and name what differs.
 
@@ -146,19 +152,26 @@ def _of_documents(
             )
 
 
-def _rated(books: Books, source: Source, papers: _Papers, scope: Scope) -> Iterator[RatedMonth]:
+def _rated(
+    books: Books, source: CorrectedSource, papers: _Papers, scope: Scope
+) -> Iterator[RatedMonth]:
     """The closed months within the scope, by what the invoice that closed each kept."""
-    bases: dict[str, dict[str, Invoice]] = {}
+    issued = {
+        (document.draft.tenant, seal.month): document.issued_ns
+        for document in papers.documents
+        for seal in document.draft.seals
+    }
+    bases: dict[str, dict[str, BilledMonth]] = {}
     for period in books.closed(scope.tenant):
         month = month_at(period.start_ns)
         body = papers.bodies.get(period.document)
         if isinstance(body, Invoice) and scope.has_month(month):
-            bases.setdefault(month, {})[period.tenant] = body
+            bases.setdefault(month, {})[period.tenant] = BilledMonth(
+                basis=body.basis, issued_ns=issued.get((period.tenant, month), 0)
+            )
     kept = books.versions()
     for month in sorted(bases):
-        yield from rated_again(
-            source, month, {tenant: body.basis for tenant, body in bases[month].items()}, kept
-        )
+        yield from rated_again(source, month, bases[month], kept)
 
 
 def _chains(

@@ -36,6 +36,8 @@ class Finding(StrEnum):
     """It is there and nothing tells of it."""
     DIFFERENT = "different"
     """It is there with another content."""
+    CORRECTED = "corrected"
+    """A correction in the ledger changed it since: likewise."""
     LATE = "late"
     """It came after closing: the tenant's next invoice will charge or credit it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neocloud.books.reconcile.records import Reconciliation
+from neocloud.books.reconcile.records import Difference, Finding, Reconciliation
 
 _MOST = 200
 """Differences that are printed; JSON has all."""
@@ -16,10 +16,7 @@ def reconciliation_text(found: Reconciliation) -> str:
         f"{found.events:,} events of {len(found.months):,} closed months, {found.documents:,} "
         f"documents, {found.postings:,} postings"
     )
-    lines = [
-        f"{'DIFFERENT' if each.is_fault else 'later':9}  {each.level:9}  {each.text}"
-        for each in found.differences[:_MOST]
-    ]
+    lines = [f"{_word(each):9}  {each.level:9}  {each.text}" for each in found.differences[:_MOST]]
     if len(found.differences) > _MOST:
         lines.append(f"and {len(found.differences) - _MOST:,} more: --json has all")
     if found.agrees:
@@ -28,3 +25,9 @@ def reconciliation_text(found: Reconciliation) -> str:
     else:
         end = f"{faults:,} difference{'' if faults == 1 else 's'} among {looked}."
     return "\n".join([*lines, end]) + "\n"
+
+
+def _word(each: Difference) -> str:
+    if each.is_fault:
+        return "DIFFERENT"
+    return "corrected" if each.finding is Finding.CORRECTED else "later"

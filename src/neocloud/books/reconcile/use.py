@@ -105,6 +105,12 @@ def _bare(seal: Seal) -> object:
 
 def _events(rated: RatedMonth, sealed: Seal) -> Iterator[Difference]:
     apart = seal_difference(sealed, rated.seal)
+    if not apart.all_named and rated.earlier is not None:
+        # More was corrected than can be told one by one: without that, what else differs can.
+        other = seal_difference(sealed, rated.earlier)
+        if other.all_named:
+            yield _corrections(rated, rated.earlier)
+            apart = other
     gone = {event.request_id: event for event in apart.gone}
     come = {event.request_id: event for event in apart.come}
     for id_ in sorted(gone.keys() | come.keys()):
@@ -128,6 +134,24 @@ def _events(rated: RatedMonth, sealed: Seal) -> Iterator[Difference]:
         )
 
 
+def _corrections(rated: RatedMonth, earlier: Seal) -> Difference:
+    """What corrections changed since the month was billed, in one."""
+    moved = added(of_seal(rated.seal), of_seal(earlier), -1)
+    detail = ", ".join(f"{n:+,} {c} of {o}" for (o, c), n in sorted(moved.items()) if n)
+    return Difference(
+        level=Level.EVENTS,
+        finding=Finding.CORRECTED,
+        is_fault=False,
+        subject=f"{rated.tenant}/{rated.month}",
+        tenant=rated.tenant,
+        month=rated.month,
+        text=f"more events of {rated.tenant} in {rated.month} were corrected since they were "
+        f"billed than can be named one by one: {detail or 'no sums of tokens'}; the next invoice "
+        "corrects them",
+        tokens=tokens_in(rated.seal) - tokens_in(earlier),
+    )
+
+
 def _event(
     rated: RatedMonth, id_: str, gone: SealedEvent | None, come: SealedEvent | None
 ) -> Difference:
@@ -145,10 +169,13 @@ def _event(
         same = now == _counts(gone)
         what = "other status, place or price version" if same else now
         said = f"was billed with {_counts(gone)}; the ledger has {what}"
+        if id_ in rated.corrections:
+            finding = Finding.CORRECTED
+            said += f" by correction {rated.corrections[id_]}; the next invoice corrects it"
     return Difference(
         level=Level.EVENTS,
         finding=finding,
-        is_fault=finding is not Finding.LATE,
+        is_fault=finding not in (Finding.LATE, Finding.CORRECTED),
         subject=id_,
         tenant=rated.tenant,
         month=rated.month,

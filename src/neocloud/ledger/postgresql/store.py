@@ -19,12 +19,14 @@ from neocloud.ledger.records import (
     SCHEMA,
     AllocationEvent,
     AttemptEvent,
+    CorrectionEvent,
     EnergyEvent,
     UsageEvent,
 )
 from neocloud.ledger.schema import (
     ALLOCATION,
     ATTEMPTS,
+    CORRECTIONS,
     ENERGY,
     USAGE,
     RecordTable,
@@ -70,6 +72,7 @@ class PostgresqlStore:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
             if _has(connection, "meta"):
                 _check(connection, self.name)
+                _add_lacking(connection)
                 return
             if any(_has(connection, name) for name in POSTGRESQL_TABLES):
                 raise LedgerError(
@@ -97,6 +100,7 @@ class PostgresqlStore:
                 (ATTEMPTS, batch.attempts),
                 (ALLOCATION, batch.allocation),
                 (ENERGY, batch.energy),
+                (CORRECTIONS, batch.corrections),
             ):
                 if records:
                     with self._link.in_time():
@@ -156,6 +160,14 @@ class PostgresqlView:
         where = "WHERE started_ns >= %s AND started_ns < %s ORDER BY request_id, number"
         return self._read(ATTEMPTS, where, (period.start_ns, period.end_ns))
 
+    def corrections(self, period: Period | None = None) -> Iterator[CorrectionEvent]:
+        """Corrections of requests of the period, by request, time and id."""
+        order = "ORDER BY request_id, made_ns, correction_id"
+        if period is None:
+            return self._read(CORRECTIONS, order, ())
+        where = f"WHERE request_id >= %s AND request_id < %s {order}"
+        return self._read(CORRECTIONS, where, ids_within(period.start_ns, period.end_ns))
+
     def span(self) -> Period | None:
         """From the first to the last thing on record."""
         with self._link.in_time():
@@ -203,6 +215,18 @@ def _make(connection: psycopg.Connection[Any]) -> None:
     )
     for table in POSTGRESQL_TABLES.values():
         connection.execute(table.create())
+
+
+def _add_lacking(connection: psycopg.Connection[Any]) -> None:
+    """Add what a ledger of this schema may lack: tables, and fields at the end."""
+    for table in POSTGRESQL_TABLES.values():
+        rows = connection.execute(
+            "SELECT column_name FROM information_schema.columns "
+            "WHERE table_schema = 'neocloud' AND table_name = %s",
+            (table.name,),
+        ).fetchall()
+        for statement in table.lacking({row[0] for row in rows}):
+            connection.execute(statement)
 
 
 def _check(connection: psycopg.Connection[Any], name: str) -> None:

@@ -7,7 +7,7 @@ U+0001, and U+0001 as U+0001 U+0002: the order of texts by their codes stays wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -57,6 +57,21 @@ class PostgresqlTable(Generic[R]):
         ]
         key = f"PRIMARY KEY ({self._table.key})"
         return f"CREATE TABLE {self.name} ({', '.join(columns)}, {key})"
+
+    def lacking(self, having: Container[str]) -> list[str]:
+        """Statements that make the table, or add columns that it lacks.
+
+        Args:
+            having: names of the columns that are there.
+        """
+        if self._table.columns[0].name not in having:
+            return [self.create()]
+        return [
+            f'ALTER TABLE {self.name} ADD COLUMN "{name}" {_KINDS.get(kind, _TEXT)} '
+            f"NOT NULL DEFAULT {default}"
+            for name, kind, default in self._table.added
+            if name not in having
+        ]
 
     def select(self, rest: str) -> str:
         """A query for rows, as `records` takes them."""
