@@ -218,3 +218,13 @@ def test_a_figure_given_wrongly_has_its_place(
     assert int(column) > 0
     # At the line that was changed, or a few above it, where the whole that it breaks begins.
     assert changed[0] - 12 <= int(line) <= changed[0] + 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/finance-report.md"])
+def test_what_pages_show_is_what_it_prints(page: str) -> None:
+    text = (ROOT / page).read_text()
+    block = text.split("$ neocloud report examples/public/iren-microsoft.yaml")[1].split("```")[0]
+    shown = [line for line in block.splitlines()[1:] if line and line != "..."]
+    printed = told(IREN).splitlines()
+    assert len(shown) > 15
+    assert [line for line in shown if line not in printed] == []

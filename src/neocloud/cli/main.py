@@ -31,7 +31,7 @@ _VERBS = {
     "invoice": "Show and issue the invoices of tenants, and take them back.",
     "payment": "Book payments of tenants, and show what they owe.",
     "reconcile": "Prove that events, rated lines, invoices and accounts agree.",
-    "report": "Compare what was planned with what was metered.",
+    "report": "Show cost and margin by tier, statements, debt, indicators.",
     "stress": "Show what shocks do to debt, cash and owners, and what breaks first.",
 }
 

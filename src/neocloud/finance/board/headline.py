@@ -101,14 +101,14 @@ def _least_cover(outcome: Outcome) -> tuple[Fraction | None, str, str]:
 def _most_signed(inputs: Inputs, backlog: Backlog) -> tuple[int, int]:
     """Backlog at the start of the first month, or of the month before which most is signed."""
     first = sum(
-        sum(contract.earned)
+        sum(contract.committed)
         for contract in inputs.contracts
         if contract.probability == 1 and contract.signed < 0
     )
     if first:
         return first, 0
-    most = max(backlog.expected)
-    return most, min(backlog.expected.index(most) + 1, inputs.months.count - 1) if most else 0
+    most = max(backlog.firm)
+    return most, min(backlog.firm.index(most) + 1, inputs.months.count - 1) if most else 0
 
 
 def sources_and_uses(inputs: Inputs, outcome: Outcome) -> SourcesAndUses:

@@ -75,7 +75,7 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
         ebitda_year: of the same.
         revenue: of all months.
         ebitda: of all months.
-        backlog: what is signed and still to come at the expected use, at the start of
+        backlog: what customers have signed and must still pay, used or not (RPO), at the start of
             `backlog_month`.
         backlog_month: the first month; where nothing is signed before it, the one before whose
             start most is.

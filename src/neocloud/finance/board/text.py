@@ -99,7 +99,7 @@ def headline_figures(h: Headline, scale: Scale) -> tuple[Figure, ...]:
     margin = f"{h.ebitda_year / h.revenue_year:.0%} of it, " if h.revenue_year else ""
     since = "nothing is signed"
     if h.backlog:
-        since = f"signed and to be delivered, start of {h.backlog_month}"
+        since = f"signed and owed, used or not, start of {h.backlog_month}"
     owed = f"end of {h.peak_debt_month}, leases included" if h.peak_debt_month else "none"
     back = "not paid back in these months"
     if h.equity_payback_years is not None:
@@ -277,8 +277,8 @@ def _capacity_lines(report: FinanceReport, periods: Sequence[Span], scale: Scale
     rows = [
         (f"  {name}", [scale.of(amounts[span.last]) for span in periods])
         for name, amounts in (
-            ("backlog, whether used or not", backlog.firm),
-            ("backlog at the expected use", backlog.expected),
+            ("backlog (RPO)", backlog.firm),
+            ("at the expected use", backlog.expected),
             ("  of it a year", backlog.annualised),
             ("pipeline, weighted", backlog.pipeline),
         )
