@@ -29,6 +29,15 @@ class Usage(msgspec.Struct, frozen=True):
     reasoning_tokens: int = 0
 
 
+MOST_TIER = 32
+"""Characters of a service tier; a longer one is the name of none."""
+
+
+def tier_of(said: str | None) -> str:
+    """A service tier as it is kept of a request: short, empty for none."""
+    return said if said is not None and len(said) <= MOST_TIER else ""
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway reads of a request, whatever its API; the rest passes through.
 
@@ -41,6 +50,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         answers: how many answers it asks for: `n`, times the prompts where there may be several.
         media: images, sounds and files in it; their tokens do not follow from their bytes.
         media_bytes: bytes of the prompt that belong to them.
+        service_tier: as the client says; empty if it does not.
     """
 
     model: str
@@ -51,6 +61,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     answers: int = 1
     media: int = 0
     media_bytes: int = 0
+    service_tier: str = ""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,4 +179,4 @@ class Api(Protocol):
         ...
 
 
-__all__ = ["AnswerStream", "Api", "ApiError", "Asked", "Dialect", "Usage", "Wanted"]
+__all__ = ["AnswerStream", "Api", "ApiError", "Asked", "Dialect", "Usage", "Wanted", "tier_of"]

@@ -75,6 +75,7 @@ _REQUESTS: dict[str, Schema] = {
         top_p=_NULLABLE_NUMBER,
         tools={"type": ["array", "null"], "items": _ANY_OBJECT},
         response_format={"type": ["object", "null"], "additionalProperties": True},
+        service_tier=_NULLABLE_STRING,
     ),
     "CompletionRequest": _open(
         ("model", "prompt"),
@@ -87,6 +88,7 @@ _REQUESTS: dict[str, Schema] = {
         best_of=_integer(1, MAX_ANSWERS),
         temperature=_NULLABLE_NUMBER,
         top_p=_NULLABLE_NUMBER,
+        service_tier=_NULLABLE_STRING,
     ),
     "EmbeddingRequest": _open(
         ("model", "input"),

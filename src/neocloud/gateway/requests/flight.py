@@ -12,7 +12,7 @@ from neocloud.gateway.apis.api import AnswerStream, ApiError, Usage
 from neocloud.gateway.apis.refusals import JSON, error_body, with_request_id
 from neocloud.gateway.fleet.replicas import Backend, Serving
 from neocloud.gateway.requests.entry import Entry
-from neocloud.gateway.requests.faults import TOO_LATE, told_of
+from neocloud.gateway.requests.faults import told_of
 from neocloud.gateway.requests.ticket import Ticket
 from neocloud.gateway.requests.tokens import count_of, tell_progress
 from neocloud.gateway.requests.unstreamed import whole_answer
@@ -186,13 +186,14 @@ class Flight:
     # for the gateway
 
     def give_up(self) -> None:
-        """The replica is gone and has not begun to answer: ask another."""
+        """The replica seems gone and has not begun to answer: ask another, if one is left."""
         if self._settled or self._call is None:
             return
-        self._drop_call(broken=True)
-        self._gateway.attempt_failed(self._attempt("replica_down"))
-        if not self._again():
-            self._fail(*TOO_LATE)
+        # Else it keeps the request: a busy one may answer yet, and the time limit ends the others.
+        if (found := self._another()) is not None:
+            self._drop_call(broken=True)
+            self._gateway.attempt_failed(self._attempt("replica_down"))
+            self._move(*found)
 
     # own
 
@@ -215,22 +216,29 @@ class Flight:
 
     def _again(self) -> bool:
         """Try another replica, if one is left and the client still waits."""
+        if (found := self._another()) is not None:
+            self._move(*found)
+        return found is not None
+
+    def _another(self) -> tuple[Backend, bytes] | None:
+        """A replica that was not tried, and the request to it; None if there is to be no more."""
         backend = self._backend
         assert backend is not None, "a second try follows a first"
         if self._exchange.closed or self._settled or self._attempts >= MAX_ATTEMPTS:
-            return False
+            return None
         self._tried = self._tried | {backend.state.replica}
         choice = self._gateway.choose_again(self._serving, self._ticket, self._tried)
         if choice is None:
-            return False
+            return None
         following = self._serving.backends[choice.index]
         try:
-            body = self._request_for(following)
+            return following, self._request_for(following)
         except ApiError:
-            return False
+            return None
+
+    def _move(self, following: Backend, body: bytes) -> None:
         self._gateway.ledger.readmit(self._ticket.moved(following))
         self._send(following, body)
-        return True
 
     def _refused(self, status: int, body: bytes, backend: Backend) -> None:
         """The engine answered with an error."""

@@ -184,12 +184,14 @@ class Gateway:
     ) -> Choice | None:
         """Another replica for a request whose first did not answer; None if there is none."""
         now_s = time.monotonic()
+        route = msgspec.structs.replace(ticket.route, excluded=tried)
+        choice = choose(serving.group, route, now_s)
+        if isinstance(choice, NoReplica):
+            return None
         if not self.retries.take(now_s):
             self.traffic.out_of_retries += 1
             return None
-        route = msgspec.structs.replace(ticket.route, excluded=tried)
-        choice = choose(serving.group, route, now_s)
-        return None if isinstance(choice, NoReplica) else choice
+        return choice
 
     @property
     def why_not_ready(self) -> str | None:
@@ -360,6 +362,7 @@ class Gateway:
             engine=endpoint.kind,
             streamed=asked.stream,
             emulated=endpoint.emulated,
+            service_tier=self.rules.recorded_tier(asked.service_tier),
         )
         ticket = Ticket(
             admission=admission,

@@ -136,4 +136,5 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
             price_version=admission.price_version,
             api=admission.api,
             reasoning_tokens=usage.reasoning_tokens,
+            service_tier=admission.service_tier,
         )

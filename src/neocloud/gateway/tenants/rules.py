@@ -109,6 +109,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         ranges: metro of clients by range of addresses.
         media_hosts: hosts from which an engine may fetch what a URL in a prompt names.
         secret: from which each tenant's cache salt is made.
+        service_tiers: those that prices name.
     """
 
     models: Mapping[str, ModelRule]
@@ -119,6 +120,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     ranges: Mapping[str, str] = {}
     media_hosts: frozenset[str] = frozenset()
     secret: bytes = b""
+    service_tiers: frozenset[str] = frozenset()
+
+    def recorded_tier(self, asked: str) -> str:
+        """The service tier as it goes on record: that which was asked for, if a price names it."""
+        return asked if asked in self.service_tiers else "default"
 
     @property
     def limits(self) -> dict[str, TenantLimit]:
@@ -181,6 +187,9 @@ def rules_of_cloud(
         ranges=dict(cloud.gateway.address_ranges),
         media_hosts=frozenset(host.lower() for host in cloud.gateway.media_hosts),
         secret=secret,
+        service_tiers=frozenset(
+            tier for each in cloud.pricing.adjustments for tier in each.service_tiers
+        ),
     )
 
 

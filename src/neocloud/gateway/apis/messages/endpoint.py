@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
-from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted
+from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted, tier_of
 from neocloud.gateway.apis.messages.answer import MessageAsked, message_of_completion
 from neocloud.gateway.apis.messages.native import AnthropicEvents
 from neocloud.gateway.apis.messages.request import chat_body
@@ -38,6 +38,7 @@ class _Request(msgspec.Struct):
     stop_sequences: list[str] | None = None
     thinking: _Thinking | None = None
     n: int | None = None
+    service_tier: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Request)
@@ -142,6 +143,7 @@ class Messages:
             stream=bool(request.stream),
             wants_usage=True,  # a stream of this API always tells it
             limit=request.max_tokens,
+            service_tier=tier_of(request.service_tier),
             stops=tuple(request.stop_sequences or ()),
             hides_thinking=thinking is not None and thinking.type == "disabled",
         )

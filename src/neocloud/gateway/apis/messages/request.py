@@ -1,8 +1,8 @@
 """A request of the Messages API as one of chat completions.
 
 What has no counterpart is refused where its loss would change the answer (documents other than
-text, tools that Anthropic's own servers run), and left out where it would not (cache marks, service
-tiers, the budget of thinking, which no engine promises). Fields that Anthropic's API does not know
+text, tools that Anthropic's own servers run), and left out where it would not (cache marks,
+Anthropic's own service tiers, the budget of thinking, which no engine promises). Fields that Anthropic's API does not know
 pass through untouched, so that an engine's own (`chat_template_kwargs`, `seed`) can be used.
 """
 
@@ -69,10 +69,12 @@ class _Request(msgspec.Struct):
 
 
 _LEFT_OUT = frozenset({
-    "cache_control", "context_management", "diagnostics", "inference_geo", "model", "service_tier",
+    "cache_control", "context_management", "diagnostics", "inference_geo", "model",
     "speed", "stream", "thinking", "user_profile_id", "workspace_id",
 })  # fmt: skip
 """Fields of Anthropic's that change nothing in an engine's answer, or stand there otherwise."""
+_OWN_TIERS = frozenset({b"null", b'"auto"', b'"standard_only"'})
+"""Values of `service_tier` that engines of chat completions do not know."""
 _OURS = frozenset({"best_of", "max_completion_tokens", "n", "stream_options"})
 """Fields of chat completions that do not pass: how much is generated and what is told of it is
 said in Anthropic's words, which the gateway has read."""
@@ -119,6 +121,8 @@ def chat_body(body: bytes, asked: Asked, wanted: Wanted) -> bytes:
         # the answer goes on where the last turn ends (vLLM, SGLang, llama.cpp)
         out["continue_final_message"] = True
         out["add_generation_prompt"] = False
+    if bytes(fields.get("service_tier", b"null")) in _OWN_TIERS:
+        fields.pop("service_tier", None)
     for name, value in fields.items():
         if name not in _NOT_PASSED and name not in out:
             out[name] = value

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted
+from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted, tier_of
 from neocloud.gateway.apis.openai.body import engine_body
 from neocloud.gateway.apis.openai.events import OpenAIEvents
 from neocloud.gateway.apis.openai.usage import usage_of_body
@@ -28,6 +28,7 @@ class _Request(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: int | None = None
+    service_tier: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Request)
@@ -100,6 +101,7 @@ class Chat:
             wants_usage=options is not None and bool(options.include_usage),
             limit=limit,
             answers=answers,
+            service_tier=tier_of(request.service_tier),
         )
 
     def toward(self, speaks: frozenset[str]) -> Dialect | None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted
+from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted, tier_of
 from neocloud.gateway.apis.openai.body import engine_body
 from neocloud.gateway.apis.openai.chat import MAX_ANSWERS
 from neocloud.gateway.apis.openai.events import OpenAIEvents
@@ -27,6 +27,7 @@ class _Request(msgspec.Struct):
     max_tokens: int | None = None
     n: int | None = None
     best_of: int | None = None
+    service_tier: str | None = None
 
 
 class AskedCompletion(Asked, frozen=True, kw_only=True):
@@ -108,6 +109,7 @@ class Completions:
             stream=bool(request.stream),
             wants_usage=options is not None and bool(options.include_usage),
             limit=request.max_tokens,
+            service_tier=tier_of(request.service_tier),
             answers=prompts * max(choices, best_of),
             prompts=prompts,
             choices=choices,

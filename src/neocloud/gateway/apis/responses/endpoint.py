@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
-from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted
+from neocloud.gateway.apis.api import AnswerStream, Asked, Dialect, Usage, Wanted, tier_of
 from neocloud.gateway.apis.openai.body import engine_body
 from neocloud.gateway.apis.refusals import ApiError
 from neocloud.gateway.apis.responses.answer import whole_response
@@ -33,6 +33,7 @@ class _Request(msgspec.Struct):
     previous_response_id: msgspec.Raw = _ABSENT
     conversation: msgspec.Raw = _ABSENT
     prompt: msgspec.Raw = _ABSENT
+    service_tier: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Request)
