@@ -137,16 +137,18 @@ def test_memory_is_flat_under_fresh_requests(tmp_path: Path) -> None:
         async def test() -> None:
             fresh = Fresh(await front.start(), 6)
             await fresh.send(2000)
-            before = resident_bytes(front.pid)
-            await fresh.send(6000)
-            grew.append(resident_bytes(front.pid) - before)
+            for _ in range(3):
+                before = resident_bytes(front.pid)
+                await fresh.send(3000)
+                grew.append(resident_bytes(front.pid) - before)
             assert await front.stop() == 0
 
         try:
             run(test, within_s=150)
         finally:
             front.kill()
-    assert grew[0] < 4 * _MEGABYTE
+    # A leak grows each time; what the system lends a busy process in one go does not.
+    assert min(grew) < 2 * _MEGABYTE, grew
 
 
 @asynccontextmanager
