@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 from neocloud.cli.failure import Failure
 from neocloud.cli.report import command
 
+from ..books.metering import TEXT, event, write_ledger  # noqa: TID252  (one ledger)
+
 ROOT = Path(__file__).parents[2]
 PUBLIC = ROOT / "examples" / "public"
 IREN = PUBLIC / "iren-microsoft.yaml"
@@ -152,6 +154,37 @@ def test_what_has_no_ground_is_refused_with_a_remedy(tmp_path: Path) -> None:
 def test_wrong_use_is_told(arguments, message, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert message in refused(IREN, *arguments)
+
+
+OWED = """\
+finance:
+  start: 2026-11-01
+  months: 12
+  debt:
+    - {name: bank, kind: term_loan, commitment: 1000, start: 2026-11-01, maturity: 2027-11-01,
+       margin: 0.1}
+"""
+
+
+@pytest.mark.parametrize(("emulated", "days"), [(False, 2), (True, 2), (False, 0)])
+def test_without_a_plan_a_day_of_the_ledger_stands_in(
+    tmp_path: Path, emulated: bool, days: int
+) -> None:
+    """Two requests of 1,000 and 200 tokens, two days apart: a month brings one a day."""
+    file = tmp_path / "cloud.yaml"
+    file.write_text(TEXT + OWED)
+    used = [event(n * (days * 86_400_000 + 1), emulated=emulated) for n in (0, 1)]
+    write_ledger(tmp_path / "ledger.db", used)
+    found = json.loads(told(file, "--part", "finance", "--json"))["finance"]
+    revenue = {line["key"]: line["amounts"] for line in found["income"]["lines"]}["revenue"]
+    if emulated or not days:
+        assert found["from_plan"].startswith("No plan: no token is sold")
+        assert set(revenue) == {"0"}
+        return
+    assert "mean day of the ledger" in found["from_plan"]
+    # Two requests in two days and the two seconds of the second's answer.
+    each = Decimal("0.26") * 1000 / 10**6 + Decimal("0.55") * 200 / 10**6
+    assert float(revenue[0]) == pytest.approx(float(2 * each * 30 / 2), rel=1e-3)
 
 
 MISTAKES = [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from neocloud.books import gather
 from neocloud.catalog import Catalog, nearest
 from neocloud.cli.failure import Failure
 from neocloud.cli.ledger_file import ledger_of
@@ -19,7 +20,7 @@ from neocloud.finance.board import (
     indicator_report,
 )
 from neocloud.finance.indicators import Evidence, Metered, invoiced_sales, read_ledger, summary
-from neocloud.finance.inputs import inputs_of, obligations_of, use_of_plan
+from neocloud.finance.inputs import Use, inputs_of, obligations_of, use_of_metered, use_of_plan
 from neocloud.finance.lender import LenderPack, lender_pack
 from neocloud.finance.model import run
 from neocloud.finance.outcome import Outcome
@@ -34,6 +35,12 @@ _ALONE = (
     "`finance.power_load`."
 )
 _COMPANY = "As the file says, month by month."
+_PLANNED = "Tokens, and the energy for them, as on the plan's day, growing as the file says."
+_METERED = (
+    "No plan: tokens, and the energy for them, as on the mean day of the ledger, growing as the "
+    "file says."
+)
+_DAY_S = 86_400.0
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,17 +73,36 @@ def no_ground(cloud: Cloud) -> str:
     return "the file has no `contracts`, and under `finance` no assets, debt or equity"
 
 
-def ran(cloud: Cloud, catalog: Catalog, plan: Plan | None) -> Ran:
-    """Run the model of a cloud, exactly; tokens as the plan has them, if there is one."""
-    use = None if plan is None else use_of_plan(plan)
+def ran(cloud: Cloud, catalog: Catalog, cloud_file: Path, plan: Plan | None) -> Ran:
+    """Run the model of a cloud, exactly.
+
+    Tokens are those of the plan's day; without a plan those of the mean day of the ledger, where
+    it holds a day or more of engines that are not emulated; else none.
+    """
+    served = any(site.pools for site in cloud.sites.values())
+    use, source = None, _COMPANY
+    if plan is not None:
+        use, source = use_of_plan(plan), _PLANNED
+    elif served:
+        use = _use_of_ledger(cloud, catalog, cloud_file)
+        source = _ALONE if use is None else _METERED
     inputs = inputs_of(cloud, catalog, use)
-    source = _COMPANY
-    if use is not None:
-        source = "Tokens, and the energy for them, as on the plan's day, growing as the file says."
-    elif any(site.pools for site in cloud.sites.values()):
-        source = _ALONE
     outcome = run(inputs, Exact())
     return Ran(cloud=cloud, catalog=catalog, inputs=inputs, outcome=outcome, source=source)
+
+
+def _use_of_ledger(cloud: Cloud, catalog: Catalog, cloud_file: Path) -> Use | None:
+    """The mean day of what was really used; None of less than a day."""
+    try:
+        reader = Reader(ledger_of(cloud, cloud_file))
+        period = reader.span()
+        if period is None or period.seconds < _DAY_S:
+            return None
+        metered = gather(reader, cloud, catalog, period)
+    except LedgerError:
+        return None
+    rows = [row for row in metered.rows if not row.emulated]
+    return use_of_metered(rows, period) if rows else None
 
 
 def finance_part(done: Ran) -> FinanceReport:
@@ -112,7 +138,7 @@ def lender_part(done: Ran, facility: str | None, month: str | None) -> tuple[Len
     Raises:
         Failure: there is no debt, no such facility or month.
     """
-    keys = [item.key for item in done.inputs.facilities]
+    keys = tuple(item.key for item in done.inputs.facilities)
     labels = done.outcome.months.labels
     if facility is not None and facility not in keys:
         near = nearest(facility, keys)
@@ -120,7 +146,7 @@ def lender_part(done: Ran, facility: str | None, month: str | None) -> tuple[Len
         raise Failure(f"--facility {facility}: the file has none of that name. {hint}.")
     if month is not None and month not in labels:
         raise Failure(f"--month {month}: the model runs from {labels[0]} to {labels[-1]}.")
-    chosen = keys if facility is None else [facility]
+    chosen = keys if facility is None else (facility,)
     return tuple(
         lender_pack(done.inputs, done.outcome, key, month or first_payment(done, key))
         for key in chosen

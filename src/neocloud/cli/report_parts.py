@@ -147,7 +147,7 @@ def make_document(ground: Ground, chosen: Chosen, asked: Asked, pack: Pack) -> M
     )
     if not chosen.model and not set(shown) - {"tiers"}:
         return Made(document=document, ran=None)
-    done = report_finance.ran(cloud, ground.catalog, ground.plan)
+    done = report_finance.ran(cloud, ground.catalog, ground.cloud_file, ground.plan)
     parts: dict[str, object] = {}
     if "finance" in shown:
         parts["finance"] = report_finance.finance_part(done)

@@ -74,7 +74,10 @@ def recalculated(name: str) -> Recalculated:
     return Recalculated(inputs, outcome)
 
 
-@pytest.mark.parametrize("name", ["company", "public/iren-microsoft.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    ["company", pytest.param("public/iren-microsoft.yaml", marks=pytest.mark.slow)],
+)
 def test_every_formula_gives_what_the_model_has(name: str) -> None:
     """All cells by formula, to a cent; what the model leaves open is empty here, too."""
     book = recalculated(name)
@@ -171,6 +174,10 @@ def test_cached_values_are_those_of_the_model() -> None:
     shown = openpyxl.load_workbook(io.BytesIO(book.bytes), data_only=True)
     sheet, cell = book.address("ebitda", FIRST + 20).split("!")
     assert shown[sheet.strip("'")][cell].value == pytest.approx(outcome.income.ebitda[20] / PICO)
+    for key in ("total_assets", "total_liabilities", "total_equity", "held", "receivables"):
+        sheet, cell = book.address(key, 1).split("!")
+        assert shown[sheet.strip("'")][cell].value == pytest.approx(book.before(key))
+        assert book.before(key) > 0
 
 
 def test_columns_have_letters() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -70,7 +71,7 @@ def write_workbook(inputs: Inputs, outcome: Outcome, reconstruction: str, file: 
         }
     )
     sheets = sheets_of(inputs, outcome)
-    writer = _Writer(book, Places(sheets, HEAD), outcome.months.labels)
+    writer = _Writer(book, sheets, outcome.months.labels)
     mark = f" {MARK}: {reconstruction}" if reconstruction else ""
     for sheet in sheets:
         writer.write(sheet, f"{inputs.name}: {sheet.name}, {inputs.currency}.{mark}")
@@ -80,9 +81,12 @@ def write_workbook(inputs: Inputs, outcome: Outcome, reconstruction: str, file: 
 class _Writer:
     """Writes sheets into a workbook."""
 
-    def __init__(self, book: Any, places: Places, labels: tuple[str, ...]) -> None:
+    def __init__(self, book: Any, sheets: Sequence[Sheet], labels: tuple[str, ...]) -> None:
         self._book = book
-        self._places = places
+        self._places = Places(sheets, HEAD)
+        self._before = {
+            row.key: row.before for sheet in sheets for row in sheet.rows if isinstance(row, Row)
+        }
         self._labels = labels
         self._formats: dict[tuple[str, bool, bool], Any] = {}
         self._bold = book.add_format({"bold": True})
@@ -114,7 +118,7 @@ class _Writer:
             page.write_comment(number, 0, row.comment, {"x_scale": 2})
         if isinstance(row.before, str):
             text = self._places.formula(row.before, -1, len(self._labels))
-            page.write_formula(number, 1, text, self._format(row, given=False))
+            page.write_formula(number, 1, text, self._format(row, given=False), self._at(row.key))
         elif row.before is not None:
             page.write_number(number, 1, row.before, self._format(row, given=True))
         given = row.formula is None
@@ -130,6 +134,14 @@ class _Writer:
                 text = self._places.formula(own, month, len(self._labels))
                 shown: Any = "" if value is None else value
                 page.write_formula(number, FIRST + month, text, form, shown)
+
+    def _at(self, key: str) -> float:
+        """What column B of a row holds: sums are added up, checks are 0."""
+        before = self._before[key]
+        if isinstance(before, str):
+            names = before.strip("{}").split("+") if "(" not in before else []
+            return sum(self._at(name.strip("{}$")) for name in names)
+        return before or 0.0
 
     def _format(self, row: Row, *, given: bool) -> Any:
         key = (row.style, given, row.whole)
