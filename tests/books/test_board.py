@@ -154,6 +154,12 @@ def test_stacks_are_shares_of_the_longest_row():
     assert drawn[1]["x"] == pytest.approx(drawn[0]["x"] + drawn[0]["width"], abs=0.11)
 
 
+def test_an_axis_of_almost_nothing_has_one_tick():
+    assert ticks(0.0, 5e-324, logarithmic=False) == [0.0]
+    column = Column(label="a", parts=(("power", 5e-324),), beside=("earned", 0.0))
+    assert paired([column], "t", "USD").count("<line") == 1
+
+
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
 def test_ticks_are_few_and_within(low, width):
     found = ticks(low, low + width, logarithmic=False)

@@ -24,6 +24,8 @@ _FILLED = 0.6
 _BELOW = 60.0
 _LETTER = 6.6
 """Width of a letter at the size of the labels, about."""
+_LEAST = 1e-300
+"""An axis shorter than this has no steps: they would be lost in the last bits of a float."""
 _LOG_FROM = 5.0
 """Highest over lowest level beyond which small steps need a logarithmic axis."""
 
@@ -196,6 +198,8 @@ def ticks(low: float, high: float, logarithmic: bool) -> list[float]:
         first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
         return [10.0**exponent for exponent in range(first, last + 1)]
     raw = (high - low) / 4.0
+    if raw < _LEAST:
+        return [low]
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(size * m for m in (1.0, 2.0, 5.0, 10.0) if size * m >= raw)
     return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -78,7 +78,7 @@ def _finance(report: FinanceReport, document: Document) -> str:
     when = f"{report.months[0]} to {report.months[-1]}, {count} months, {scale.unit}"
     notes = "\n".join(f"<li>{escape(note)}</li>" for note in report.notes)
     parts = [
-        f"<p>{escape(when)}. {escape(report.from_plan)}</p>",
+        f"<p>{escape(when)}. {escape(report.from_plan.replace('`', ''))}</p>",
         _figures(report.headline, scale),
         f'<ul class="soft">\n{notes}\n</ul>' if notes else "",
         "<h2>Earnings</h2>",
