@@ -28,6 +28,7 @@ class UsageLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         api: interface of the gateway that was called.
         site: where they were served; empty if nowhere.
         key: id of the API key.
+        service_tier: that was asked for, where prices name it; else `default`.
         requests: how many there were.
         input_tokens: prompt tokens, cached ones included.
         cached_tokens: of them, found in a prefix cache.
@@ -45,6 +46,7 @@ class UsageLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     api: str | UnsetType = UNSET
     site: str | UnsetType = UNSET
     key: str | UnsetType = UNSET
+    service_tier: str | UnsetType = UNSET
     requests: int
     input_tokens: int
     cached_tokens: int
@@ -101,6 +103,7 @@ _KEYS: dict[str, Callable[[UsageEvent], Any]] = {
     "api": lambda e: e.api,
     "site": lambda e: e.site,
     "key": lambda e: e.key_id,
+    "service_tier": lambda e: e.service_tier,
 }
 _SHOWN: dict[str, Callable[[Any], Any]] = {
     "day": lambda day: format_utc(day * _DAY_NS)[:10],

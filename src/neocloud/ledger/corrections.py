@@ -21,6 +21,9 @@ def corrected(
     """
     waiting = iter(corrections)
     following = next(waiting, None)
+    if following is None:
+        yield from usage
+        return
     for event in usage:
         while following is not None and following.request_id < event.request_id:
             following = next(waiting, None)

@@ -49,6 +49,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=
     engine: str = ""
     streamed: bool = False
     emulated: bool = False
+    service_tier: str = "default"
 
 
 class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=1, gc=False):
@@ -80,6 +81,7 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag
         api: which of the gateway's interfaces was called, as `chat` or `messages`.
         reasoning_tokens: of the generated tokens, those of reasoning, where the engine tells.
         correction: id of the correction by which this is what holds now; empty in what is recorded.
+        service_tier: that was asked for, where some price names it; else `default`.
     """
 
     request_id: str
@@ -107,6 +109,7 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag
     api: str = "chat"
     reasoning_tokens: int = 0
     correction: str = ""
+    service_tier: str = "default"
 
 
 class AttemptEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=2, gc=False):

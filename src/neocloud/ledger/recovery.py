@@ -67,6 +67,7 @@ def interrupted(admission: Admission, progress: Progress | None, now_ns: int) ->
         emulated=admission.emulated,
         price_version=admission.price_version,
         api=admission.api,
+        service_tier=admission.service_tier,
     )
 
 

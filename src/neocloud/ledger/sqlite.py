@@ -62,7 +62,7 @@ def create_table(table: RecordTable[Any]) -> str:
 def insert_into(table: RecordTable[Any]) -> str:
     """The statement that adds a row unless its key is there."""
     marks = ", ".join("?" * len(table.columns))
-    return f"INSERT OR IGNORE INTO {table.name} VALUES ({marks})"  # noqa: S608 - names of ours
+    return f"INSERT OR IGNORE INTO {table.name} ({table.names}) VALUES ({marks})"  # noqa: S608
 
 
 _INSERT = {table.name: insert_into(table) for table in TABLES}

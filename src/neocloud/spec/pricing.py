@@ -20,6 +20,7 @@ _HOUR = "([01]?[0-9]|2[0-3])"
 _HOURS = Pattern(f"{_HOUR}-({_HOUR}|24)", "hours as 22-6: from the first, up to the second")
 _POOL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _KEY: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{3,62}"
+_TIER: Final = r"[a-z][a-z0-9_-]{0,31}"
 _SHARE: Final = "Write a share of the price: -0.5 halves it, 0.25 adds a quarter."
 _PER_HOUR: Final = "Write a price per accelerator-hour: 2.91, not a year's."
 
@@ -116,6 +117,12 @@ class PriceAdjustment:
         ListOf(Pattern(_KEY, "id of a key as 0a1b2c3d4e5f")), "API keys that it is for, by their "
         "ids (`neocloud key list`): batch work that a tenant sends with a key of its own.",
         default=(), shown="all", origin="no limit unless given",
+    )  # fmt: skip
+    service_tiers: tuple[str, ...] = optional(
+        ListOf(Pattern(_TIER, "service tier as flex: a small letter, then small letters, digits, "
+        "`-` and `_`, 32 at most")), "Service tiers that it is for, as clients ask for them by "
+        "`service_tier`. One that no price names counts as `default`.", default=(), shown="all",
+        origin="no limit unless given",
     )  # fmt: skip
     models: tuple[str, ...] = optional(
         ListOf(Declared("model", "models", "E201")), "Models that it is for.", default=(),

@@ -187,7 +187,7 @@ def test_an_auditor_has_files_of_both(folder):
         kind = "corrections" if name == "made" else "usage"
         asked(export, "csv", "cloud.yaml", "--records", kind, "--out", f"{name}.csv", *more)
     (made,) = Reader(Path("ledger.db")).corrections()
-    assert f",{made.correction_id}\n" in Path("now.csv").read_text()
+    assert f",{made.correction_id},default\n" in Path("now.csv").read_text()
     assert made.correction_id not in Path("then.csv").read_text()
     again = shown("made.csv")
     assert [again[k] for k in ("known", "new")] == [1, 0]

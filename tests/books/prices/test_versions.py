@@ -70,8 +70,12 @@ def test_versions_from_before_there_were_keys_have_their_hash_still():
     more = "pricing: {adjustments: [{name: a, change: -0.5, hours_utc: 22-6}]}\n"
     made = price_version(cloud(more=more))
     assert b"keys" not in made.encoded()
+    assert b"service_tiers" not in made.encoded()
     assert made.id == "36f4f8879f14fbb4"
     keyed = price_version(cloud(more=more.replace("hours_utc: 22-6", "keys: [0a1b2c3d4e5f]")))
+    tiered = price_version(cloud(more=more.replace("hours_utc: 22-6", "service_tiers: [flex]")))
+    assert tiered.named_tiers == {"flex"}
+    assert msgspec.json.decode(tiered.encoded(), type=PriceVersion).id == tiered.id != made.id
     assert keyed.named_keys == {"0a1b2c3d4e5f"}
     assert msgspec.json.decode(keyed.encoded(), type=PriceVersion).id == keyed.id != made.id
 

@@ -62,7 +62,7 @@ def applies(a: Adjustment, e: UsageEvent, hour: int, priorities: dict[str, str])
         (a.hours, hour), (a.apis, e.api), (a.priorities, priorities.get(e.tenant, "normal")),
         (a.tenants, e.tenant), (a.models, e.model), (a.sites, e.site),
         (a.pools, f"{e.site}/{e.pool}"), (a.accelerators, e.accelerator),
-        (a.keys or (), e.key_id),
+        (a.keys or (), e.key_id), (a.service_tiers or (), e.service_tier),
     ]  # fmt: skip
     within = a.start_ns <= e.admitted_ns < (a.end_ns or 2**63)
     return within and all(not wanted or value in wanted for wanted, value in conditions)

@@ -172,6 +172,18 @@ def test_work_of_a_key_has_a_price_of_its_own_and_fills_the_same_tiers():
     assert dollars(of, live, batch) == dollars(of, batch, live) == 4
 
 
+def test_a_service_tier_has_a_price_of_its_own():
+    more = (
+        "pricing: {adjustments: [{name: may-wait, change: -0.5, service_tiers: [flex, batch]}, "
+        "{name: urgent, change: 0.75, service_tiers: priority}]}\n"
+    )
+    of = book("{input: 4, output: 4}", more)
+    tiers = ("default", "flex", "batch", "priority", "unknown")
+    assert [dollars(of, at("2026-10-05", service_tier=tier)) for tier in tiers] == [4, 2, 2, 7, 4]
+    line = rate(of, [at("2026-10-05", service_tier="flex")]).lines[0]
+    assert line.adjustments == ("may-wait",)
+
+
 def test_the_most_discounted_tokens_fill_the_dear_tier():
     of = book(
         "{input: 5, output: 5, tiers: [{above_mtok: 1, input: 2, output: 2}]}",

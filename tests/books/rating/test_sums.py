@@ -28,6 +28,7 @@ pricing:
     - {name: off-peak, change: -0.3, hours_utc: [22-6, 12-13]}
     - {name: batch, change: -0.5, apis: batch}
     - {name: by-key, change: -0.25, keys: [batch-key]}
+    - {name: flex, change: -0.4, service_tiers: flex}
     - {name: rhein, change: 0.25, tenants: rhein, from: 2026-10-20}
     - {name: old, change: 0.0333, pools: ashburn/h100-sxm, until: 2026-10-06}
 """
@@ -52,6 +53,7 @@ _events = st.builds(
         cached_tokens=min(cached, tokens), output_tokens=out, reasoning_tokens=min(reasoning, out),
         admitted_ns=START_NS + hour * HOUR_NS, price_version=stamp, emulated=False,
         pool=("h100-sxm", "other")[n % 2], key_id=("k", "batch-key")[n % 3 == 0],
+        service_tier=("default", "flex", "unknown")[n % 5 % 3],
     ),
     st.integers(0, 10**6), st.integers(0, 24 * 40), st.sampled_from(["acme", "rhein"]),
     st.sampled_from(Status), st.sampled_from(["chat", "batch"]), st.integers(0, 3000),

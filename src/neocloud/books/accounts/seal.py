@@ -208,6 +208,8 @@ def _key(e: UsageEvent) -> bytes:
         f"{e.admitted_ns} {e.status} {e.price_version} {e.key_id} {e.api} {e.site} {e.pool} "
         f"{e.accelerator} {e.estimated}"
     )
+    if e.service_tier != "default":  # of what was sealed before there were any, the seal stays
+        content += f" {e.service_tier}"
     return _KEY.pack(
         known, mark, _model(e.model), crc32(content.encode()), e.input_tokens, e.cached_tokens,
         e.output_tokens, e.reasoning_tokens,

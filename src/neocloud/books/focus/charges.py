@@ -306,6 +306,8 @@ def _counted_in(line: Line) -> str:
 def _tags(place: Place, priority: str, line: Line) -> str:
     """Tags of ours, each behind `neocloud:`."""
     found = {"neocloud:api": place.api} if place.api else {}
+    if place.service_tier:
+        found["neocloud:service_tier"] = place.service_tier
     if line.meter and line.unit == "token" and priority:
         found["neocloud:priority"] = priority
     if line.adjustments:

@@ -1,4 +1,4 @@
-"""Where use was served and by which interface, told of a line only where it is a fact.
+"""Where use was served, by which interface and tier, told of a line only where it is a fact.
 
 Lines of invoices are sums over sites and interfaces. Each place is rated by itself here: where the
 parts of a line add up to it, they are the line, place by place. They do not where tiers or rates
@@ -26,10 +26,11 @@ _Key = tuple[object, ...]
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """Site and interface of the gateway; empty where it is not known or none."""
+    """Site, interface of the gateway and service tier; empty where it is not known or none."""
 
     site: str = ""
     api: str = ""
+    service_tier: str = ""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +62,11 @@ class PlacedUse(msgspec.Struct, frozen=True, kw_only=True):
             return tuple(_laid_out(line.quantity, found, counted))
         sites = {place.site for place in found}
         apis = {place.api for place in found}
+        tiers = {place.service_tier for place in found}
         place = Place(
-            site=sites.pop() if len(sites) == 1 else "", api=apis.pop() if len(apis) == 1 else ""
+            site=sites.pop() if len(sites) == 1 else "",
+            api=apis.pop() if len(apis) == 1 else "",
+            service_tier=tiers.pop() if len(tiers) == 1 else "",
         )
         return (Part(place=place, quantity=line.quantity),)
 
@@ -124,7 +128,8 @@ class _Reading:
         if event.emulated:
             self.emulated += 1
             return
-        place = Place(site=event.site, api=event.api)
+        tier = "" if event.service_tier == "default" else event.service_tier
+        place = Place(site=event.site, api=event.api, service_tier=tier)
         kept = self._events.setdefault(place, [])
         kept.append(event)
         if len(kept) >= _PIECE:

@@ -126,6 +126,7 @@ def _adjustment(stated: PriceAdjustment) -> Adjustment:
         pools=stated.pools,
         accelerators=stated.accelerators,
         keys=stated.keys or msgspec.UNSET,
+        service_tiers=stated.service_tiers or msgspec.UNSET,
     )
 
 

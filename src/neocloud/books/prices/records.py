@@ -90,6 +90,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
         pools: as `site/pool`.
         keys: ids of API keys. Left out where there are none, not empty: so what was encoded before
             there were any has the same hash still.
+        service_tiers: that were asked for; left out likewise.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[str, ...] = ()
     accelerators: tuple[str, ...] = ()
     keys: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    service_tiers: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class HourRate(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +140,11 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True):
     def named_keys(self) -> frozenset[str]:
         """API keys that some adjustment is for."""
         return frozenset(key for a in self.adjustments for key in a.keys or ())
+
+    @property
+    def named_tiers(self) -> frozenset[str]:
+        """Service tiers that some adjustment is for."""
+        return frozenset(tier for a in self.adjustments for tier in a.service_tiers or ())
 
     def rates_at(self, model: str, time_ns: int) -> ModelRates | None:
         """Rates of a model that hold at a moment; None of a model without prices."""

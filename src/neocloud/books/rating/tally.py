@@ -38,8 +38,11 @@ from neocloud.units import HOUR_NS, Period, format_utc
 _MOST_GROUPS = 20_000
 """Groups of alike events that are kept before they are folded into sums: some ten megabytes."""
 
+_DEFAULT = "default"
+"""Service tier of all that asked for none that a price names."""
+
 K = TypeVar("K")
-_Group = tuple[str, str, Status, str, bool, bool, str, str, str, str, str, int]
+_Group = tuple[str, str, Status, str, bool, bool, str, str, str, str, str, str, int]
 
 
 class Tally:
@@ -69,9 +72,9 @@ class Tally:
             if terms.bill is TokenBill.RATE:
                 self._by_hour.add(of)
         self._slots = Slots(book, self.contracts)
-        self._keys: frozenset[str] = frozenset().union(
-            *(version.named_keys for version in (book.current, *book.kept.values()))
-        )
+        versions = (book.current, *book.kept.values())
+        self._keys: frozenset[str] = frozenset().union(*(v.named_keys for v in versions))
+        self._tiers: frozenset[str] = frozenset().union(*(v.named_tiers for v in versions))
 
     def add(self, events: Iterable[UsageEvent]) -> None:
         """Add events, each of which is in no other call.
@@ -80,6 +83,7 @@ class Tally:
             UnpricedModelError: a model has no price. What was added so far is then not to be used.
         """
         groups, slots, by_hour, keys = self._groups, self._slots, self._by_hour, self._keys
+        tiers = self._tiers
         get = groups.get
         for e in events:
             read, cached, written, reasoning = (
@@ -96,7 +100,8 @@ class Tally:
                 slot = ~hour  # each hour by itself; below zero, so that it is no other slot
             key = (
                 e.tenant, e.model, e.status, e.price_version, e.emulated, e.estimated, e.api,
-                e.site, e.pool, e.accelerator, e.key_id if e.key_id in keys else "", slot,
+                e.site, e.pool, e.accelerator, e.key_id if e.key_id in keys else "",
+                e.service_tier if e.service_tier in tiers else _DEFAULT, slot,
             )  # fmt: skip
             sums = get(key)
             if sums is None:
@@ -176,7 +181,7 @@ class Tally:
 
     def _fold_group(self, group: _Group, sums: Sequence[int]) -> None:
         tenant, model, status, stamped, emulated, estimated, api, site, pool, *rest, _ = group
-        accelerator, key_id = rest
+        accelerator, key_id, tier = rest
         requests, read, cached, written, reasoning, hour = sums  # the first of its like
         if stamped not in self._versions:
             self._versions[stamped] = _Version(self.book, stamped)
@@ -205,7 +210,9 @@ class Tally:
         )
         adjustments = (
             _applied(
-                version.prices, (tenant, model, api, site, pool, accelerator, key_id), start_ns
+                version.prices,
+                (tenant, model, api, site, pool, accelerator, key_id, tier),
+                start_ns,
             )
             if billed and not whole
             else ()
@@ -294,10 +301,10 @@ def rate(
 
 
 def _applied(
-    version: PriceVersion, of: tuple[str, str, str, str, str, str, str], time_ns: int
+    version: PriceVersion, of: tuple[str, str, str, str, str, str, str, str], time_ns: int
 ) -> tuple[str, ...]:
     """Names of the adjustments whose conditions are all fulfilled."""
-    tenant, model, api, site, pool, accelerator, key_id = of
+    tenant, model, api, site, pool, accelerator, key_id, tier = of
     hour = time_ns // HOUR_NS % 24
     priority = version.priorities.get(tenant, "normal")
 
@@ -314,6 +321,7 @@ def _applied(
             and (not a.pools or f"{site}/{pool}" in a.pools)
             and (not a.accelerators or accelerator in a.accelerators)
             and (not a.keys or key_id in a.keys)
+            and (not a.service_tiers or tier in a.service_tiers)
         )
 
     return tuple(a.name for a in version.adjustments if fulfilled(a))

@@ -112,6 +112,7 @@ _REQUESTS: dict[str, Schema] = {
         previous_response_id={"type": "null", "description": "No answer is kept to follow on."},
         conversation={"type": "null", "description": "No conversation is kept."},
         prompt={"type": "null", "description": "No prompt is kept."},
+        service_tier=_NULLABLE_STRING,
     ),
     "MessagesRequest": _open(
         ("model", "messages", "max_tokens"),
@@ -131,6 +132,7 @@ _REQUESTS: dict[str, Schema] = {
         tools={"type": "array", "items": _ANY_OBJECT},
         thinking={"type": ["object", "null"], "properties": {"type": {"type": "string"}}},
         n={"enum": [1, None], "description": "This API gives one answer."},
+        service_tier=_NULLABLE_STRING,
     ),
 }  # fmt: skip
 

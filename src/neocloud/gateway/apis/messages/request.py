@@ -2,8 +2,9 @@
 
 What has no counterpart is refused where its loss would change the answer (documents other than
 text, tools that Anthropic's own servers run), and left out where it would not (cache marks,
-Anthropic's own service tiers, the budget of thinking, which no engine promises). Fields that Anthropic's API does not know
-pass through untouched, so that an engine's own (`chat_template_kwargs`, `seed`) can be used.
+Anthropic's own service tiers, the budget of thinking, which no engine promises). Fields that
+Anthropic's API does not know pass through untouched, so that an engine's own
+(`chat_template_kwargs`, `seed`) can be used.
 """
 
 from __future__ import annotations

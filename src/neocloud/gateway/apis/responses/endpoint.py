@@ -117,6 +117,7 @@ class Responses:
             stream=bool(request.stream),
             wants_usage=True,  # the event that ends a stream always tells it
             limit=limit,
+            service_tier=tier_of(request.service_tier),
             echo=echo,
         )
 
