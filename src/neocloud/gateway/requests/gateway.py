@@ -186,12 +186,10 @@ class Gateway:
         now_s = time.monotonic()
         route = msgspec.structs.replace(ticket.route, excluded=tried)
         choice = choose(serving.group, route, now_s)
-        if isinstance(choice, NoReplica):
-            return None
-        if not self.retries.take(now_s):
-            self.traffic.out_of_retries += 1
-            return None
-        return choice
+        if isinstance(choice, NoReplica) or self.retries.take(now_s):
+            return None if isinstance(choice, NoReplica) else choice
+        self.traffic.out_of_retries += 1
+        return None
 
     @property
     def why_not_ready(self) -> str | None:
