@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
 import secrets
@@ -50,8 +49,6 @@ from neocloud.routing import (
     prefix_hashes,
 )
 from neocloud.wire import NO_LINES, Exchange, Lines, header_lines
-
-log = logging.getLogger(__name__)
 
 _MAX_EXPLAIN = 16_384
 _COMPLETED = Status.COMPLETED
