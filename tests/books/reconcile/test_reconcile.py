@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neocloud.books.accounts import AccountKind, Posting, SqliteBooks, account_id
+from neocloud.books.accounts import AccountKind, BooksError, Posting, SqliteBooks, account_id
 from neocloud.books.invoices import credit_invoice
 from neocloud.books.reconcile import (
     Difference,
@@ -208,6 +208,28 @@ def test_each_fault_is_named(made, statement, level, finding, subject):
     found = [(d.level, d.finding, d.subject) for d in faults(made)]
     assert (level, finding, subject) in found, found
     assert not found_in(made).agrees
+
+
+def test_a_price_version_that_is_gone_is_named(made):
+    kept = set(made.books.versions())
+    made.books.close()
+    with sqlite3.connect(made.books.path, isolation_level=None) as connection:
+        connection.execute("DROP TRIGGER versions_delete")
+        connection.execute("DELETE FROM versions")
+    connection.close()
+    gone = next(e for e in made.source.events if e.tenant == "kyoto" and not e.emulated)
+    made.source.events.remove(gone)
+    found = found_in(made)
+    versions = [d for d in found.differences if d.level is Level.LINES]
+    assert {d.subject for d in versions} == kept
+    assert {d.finding for d in versions} == {Finding.MISSING}
+    (first,) = [d for d in versions if (d.tenant, d.month) == ("acme", "2026-09")]
+    assert f"price version {first.subject} of month 2026-09 is gone from the books" in first.text
+    assert not found.agrees
+    assert found.months == ()  # nothing is rated with other prices
+    assert [d.subject for d in faults(made, Level.EVENTS)] == [gone.request_id]
+    with pytest.raises(BooksError, match="of month 2026-08 is gone from the books; put the books"):
+        made.close("2026-11", "kyoto")
 
 
 def test_a_cent_is_told_to_the_cent_in_each_step(made):

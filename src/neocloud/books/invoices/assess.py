@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from neocloud.books.accounts import Books, Document, Seal
+from neocloud.books.accounts import Books, BooksError, Document, Seal
 from neocloud.books.contracts import (
     Charge,
     ChargeKind,
@@ -257,6 +257,11 @@ def _as_it_was(office: Office, invoice: Invoice) -> _Month:
     """With what a closed month's invoice kept."""
     assert office.books is not None
     kept, basis = office.books.versions(), invoice.basis
+    if basis.price_version not in kept:
+        raise BooksError(
+            f"price version {basis.price_version} of month {invoice.period[:7]} is gone from the "
+            "books; put the books of a backup back"
+        )
     return _Month(
         month=invoice.period[:7],
         by=RatedBy(

@@ -72,7 +72,8 @@ def reconcile(
     for rated in _rated(books, source, papers, scope):
         mine = [d for d in papers.documents if d.draft.tenant == rated.tenant]
         events += requests_in(rated.seal)
-        chains.append(chain_of(rated, mine))
+        if not rated.gone:
+            chains.append(chain_of(rated, mine))
         found += use_differences(rated, mine)
     accounts = {each.id: each for each in books.accounts()}
     postings = [recorded.posting for recorded in books.postings()]
@@ -161,13 +162,20 @@ def _rated(
         for document in papers.documents
         for seal in document.draft.seals
     }
+    named: dict[tuple[str, str], set[str]] = {}
+    for document in papers.documents:
+        for line in filter(lambda line: line.version, document.draft.lines):
+            named.setdefault((line.tenant, line.month), set()).add(line.version)
     bases: dict[str, dict[str, BilledMonth]] = {}
     for period in books.closed(scope.tenant):
         month = month_at(period.start_ns)
         body = papers.bodies.get(period.document)
         if isinstance(body, Invoice) and scope.has_month(month):
             bases.setdefault(month, {})[period.tenant] = BilledMonth(
-                basis=body.basis, issued_ns=issued.get((period.tenant, month), 0)
+                basis=body.basis,
+                issued_ns=issued.get((period.tenant, month), 0),
+                versions=frozenset({body.basis.price_version})
+                | named.get((period.tenant, month), set()),
             )
     kept = books.versions()
     for month in sorted(bases):

@@ -27,10 +27,11 @@ class RatedMonth(msgspec.Struct, frozen=True, kw_only=True):
         tenant: whose.
         month: UTC month.
         seal: of the use as it holds.
-        lines: of it, rated.
+        lines: of it, rated; none where price versions are gone.
         corrections: by request, those that hold.
         earlier: seal of the use with the corrections alone that had been made when the month was
             billed last; None where nothing is corrected.
+        gone: price versions that documents over the month name and the books have not got.
     """
 
     tenant: str
@@ -39,6 +40,7 @@ class RatedMonth(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[RatedLine, ...]
     corrections: Mapping[str, str] = {}
     earlier: Seal | None = None
+    gone: tuple[str, ...] = ()
 
 
 class CorrectedSource(Source, Protocol):
@@ -61,6 +63,8 @@ def rated_again(
 ) -> Iterator[RatedMonth]:
     """Rate a month of many tenants, each with what its invoice kept.
 
+    Where a price version is gone nothing is rated, for it would be rated with other prices.
+
     Args:
         source: the ledger.
         month: UTC month.
@@ -73,13 +77,14 @@ def rated_again(
     """
     span = parse_period(month)
     makers = {tenant: SealMaker(span) for tenant in bases}
-    places = _places(bases)
+    gone = {tenant: tuple(sorted(b.versions - kept.keys())) for tenant, b in bases.items()}
+    places = _places({tenant: b for tenant, b in bases.items() if not gone[tenant]})
     tallies = [
         Tally(PriceBook(current=kept[version], kept=kept), terms) for version, terms, _ in places
     ]
     of = {tenant: n for n, (_, _, tenants) in enumerate(places) for tenant in tenants}
     changed: dict[str, dict[str, str]] = {}
-    usage = (e for e in source.usage(span) if e.tenant in of and not e.emulated)
+    usage = (e for e in source.usage(span) if e.tenant in makers and not e.emulated)
     while events := list(islice(usage, _PIECE)):
         for event in events:
             makers[event.tenant].note(event)
@@ -87,12 +92,12 @@ def rated_again(
                 changed.setdefault(event.tenant, {})[event.request_id] = event.correction
         for tally, mine in _parted(tallies, of, events):
             tally.add(mine)
-    held = (s for s in source.allocation(span) if s.tenant in of and not s.emulated)
+    held = (s for s in source.allocation(span) if s.tenant in makers and not s.emulated)
     while spans := list(islice(held, _PIECE)):
         for each in spans:
             makers[each.tenant].hold(each)
         for number, tally in enumerate(tallies):
-            tally.hold((s for s in spans if of[s.tenant] == number), span)
+            tally.hold((s for s in spans if of.get(s.tenant) == number), span)
     lines: dict[str, list[RatedLine]] = {}
     for tally in tallies:
         for line in tally.rated().lines:
@@ -109,6 +114,7 @@ def rated_again(
             corrections=changed.get(tenant, {}),
             # A correction is one of tokens: held time is as it is now.
             earlier=before and msgspec.structs.replace(before, held=seal.held),
+            gone=gone[tenant],
         )
 
 
@@ -135,10 +141,12 @@ class BilledMonth(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         basis: prices and terms that the invoice kept.
         issued_ns: of the last document over the month.
+        versions: ids of all price versions that documents name for it.
     """
 
     basis: Basis
     issued_ns: int
+    versions: frozenset[str]
 
 
 _Place = tuple[str, tuple[ContractTerms, ...], tuple[str, ...]]
@@ -164,10 +172,8 @@ def _places(bases: Mapping[str, BilledMonth]) -> Sequence[_Place]:
 def _parted(
     tallies: Sequence[Tally], of: Mapping[str, int], events: Sequence[UsageEvent]
 ) -> Iterable[tuple[Tally, Iterable[UsageEvent]]]:
-    if len(tallies) == 1:
-        return [(tallies[0], events)]
     return [
-        (tally, [e for e in events if of[e.tenant] == number])
+        (tally, [e for e in events if of.get(e.tenant) == number])
         for number, tally in enumerate(tallies)
     ]
 

@@ -68,17 +68,36 @@ def _tokens(lines: Sequence[RatedLine]) -> int:
 
 
 def use_differences(rated: RatedMonth, documents: Sequence[Document]) -> Iterator[Difference]:
-    """What differs between ledger, the use that was billed, and the rated lines of a month."""
+    """What differs between ledger, the use that was billed, and the rated lines of a month.
+
+    Lines are left out where price versions are gone; those are named instead.
+    """
     sealed = last_seal(documents, rated.month)
     if sealed is not None:
         yield from _events(rated, sealed)
         yield from _held(rated, sealed)
+    for version in rated.gone:
+        yield _gone(rated, version)
+    if rated.gone:
+        return
     apart = difference(rated.lines, billed_lines(documents, rated.month))
     if not apart:
         return
     explained = _explained(rated, documents, apart)
     for line in apart:
         yield _line(line, explained=explained)
+
+
+def _gone(rated: RatedMonth, version: str) -> Difference:
+    return Difference(
+        level=Level.LINES,
+        finding=Finding.MISSING,
+        subject=version,
+        tenant=rated.tenant,
+        month=rated.month,
+        text=f"price version {version} of month {rated.month} is gone from the books: what "
+        f"{rated.tenant} was billed for it cannot be rated again",
+    )
 
 
 def _explained(
