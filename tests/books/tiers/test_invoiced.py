@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from neocloud.books.gather import gather
-from neocloud.books.invoices import Office
+from neocloud.books.invoices import Office, credit_invoice
 from neocloud.books.tiers import Documents, TierReport, billed, documents_of, make_tiers
 from neocloud.books.tiers.invoiced import (
     ABSENT,
@@ -18,6 +19,7 @@ from neocloud.books.tiers.invoiced import (
     DIFFERENCES,
     HOURLY,
     LAST_RESORT,
+    LATER,
     MINIMUM,
     ON_DEMAND,
     PREPAID,
@@ -25,12 +27,13 @@ from neocloud.books.tiers.invoiced import (
     PROVISIONED,
     ROUNDING,
     SERVICE,
+    TAKEN_BACK,
 )
 from neocloud.ledger import Status
 from neocloud.spec import Cloud
 from neocloud.units import parse_period
 
-from ..invoices.shop import CATALOG, Memory, Shop, cloud, held, usage  # noqa: TID252
+from ..invoices.shop import CATALOG, Memory, Shop, at, cloud, held, usage  # noqa: TID252
 
 MONTH = "2027-02"
 TERM = "tenant: acme, start: 2027-02-01, term_months: 12"
@@ -45,7 +48,7 @@ def report(office: Office, period: str = MONTH) -> TierReport:
     span = parse_period(period)
     metered = gather(office.source, office.cloud, CATALOG, span)
     sold = billed(metered.events, office.cloud.pricing.billed)
-    made = documents(office, period).made
+    made = documents(office, period)
     return make_tiers(office.cloud, CATALOG, metered.rows, sold, span, ("tenant",), made)
 
 
@@ -197,6 +200,87 @@ def test_what_came_after_closing_stands_on_no_document_and_then_is_a_correction(
     assert document.number.startswith("SHOP-")
     source.events.append(usage("2027-03-02"))
     assert differences(report(shop.office, "2027-03")) == {CORRECTIONS: Decimal("0.52")}
+    # Once an invoice holds it, it is billed; what came later still waits.
+    shop.close("2027-03")
+    assert differences(report(shop.office)) == {LATER: Decimal("-0.52")}
+    source.events.append(mtok(1, day=4))
+    assert differences(report(shop.office)) == {LATER: Decimal("-0.52"), ABSENT: Decimal("-0.26")}
+    # Both months together: what one invoice lacks the other has.
+    both = differences(report(shop.office, "2027-02-01/2027-04-01"))
+    assert both == {
+        LATER: Decimal("-0.52"),
+        CORRECTIONS: Decimal("0.52"),
+        ABSENT: Decimal("-0.26"),
+    }
+
+
+def test_what_a_later_invoice_gives_back_is_billed_later_too(tmp_path):
+    """Of 3 million tokens 2 are corrected away after closing, and March's invoice says so."""
+    event = mtok(3)
+    source = Memory([event, usage("2027-03-02")])
+    shop = Shop(tmp_path, cloud(), source)
+    shop.close(MONTH)
+    source.events[0] = structs.replace(event, input_tokens=1_000_000)
+    assert differences(report(shop.office)) == {ABSENT: Decimal("0.52")}
+    shop.close("2027-03")
+    assert differences(report(shop.office)) == {LATER: Decimal("0.52")}
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_credit_note_takes_back_is_no_revenue(tmp_path, again):
+    """The note counts with the month of its invoice, to the cent: 0.26 USD are 0.21 EUR, 0.2625."""
+    source = Memory([mtok(1, tenant="rhein"), mtok(3)])
+    shop = Shop(tmp_path, cloud(), source)
+    shop.close(MONTH)
+    number = shop.close(MONTH, "rhein").number
+    assert differences(report(shop.office)) == {ROUNDING: Decimal("0.0025")}
+    credit_invoice(shop.books, number, "wrong", at("2027-03-20"), bill_again=again)
+    taken = {ROUNDING: Decimal("0.0025"), TAKEN_BACK: Decimal("-0.2625")}
+    found = report(shop.office)
+    assert differences(found) == taken
+    assert found.invoiced.invoiced == Decimal("0.78")
+    assert [(d.tenant, d.kind, d.revenue) for d in found.invoiced.documents] == [
+        ("acme", "invoice", Decimal("0.78")),
+        ("rhein", "invoice", Decimal("0.2625")),
+        ("rhein", "credit_note", Decimal("-0.2625")),
+    ]
+    # That it is charged again is told in the month that charges it, not as use that came late.
+    source.events += [
+        usage("2027-03-02", tenant="rhein"),
+        mtok(2, tenant="rhein"),
+    ]
+    shop.close("2027-03", "rhein")
+    assert differences(report(shop.office)) == {**taken, LATER: Decimal("-0.52")}
+    march = differences(report(shop.office, "2027-03"))
+    assert march[CORRECTIONS] == Decimal("0.78" if again else "0.52")
+
+
+def test_corrections_that_are_taken_back_with_their_invoice_and_charged_again(tmp_path):
+    """April's invoice charges them again; as late use of February they count once."""
+    source = Memory([mtok(3), usage("2027-03-02")])
+    shop = Shop(tmp_path, cloud(), source)
+    shop.close(MONTH)
+    source.events.append(mtok(2))
+    number = shop.close("2027-03").number
+    late = {LATER: Decimal("-0.52")}
+    assert differences(report(shop.office)) == late
+    credit_invoice(shop.books, number, "wrong", at("2027-04-20"), bill_again=True)
+    # Taken back, it waits for the next invoice.
+    assert differences(report(shop.office)) == {ABSENT: Decimal("-0.52")}
+    assert differences(report(shop.office, "2027-03")) == {
+        CORRECTIONS: Decimal("0.52"),
+        TAKEN_BACK: Decimal("-0.78"),
+    }
+    source.events.append(usage("2027-04-02"))
+    shop.close("2027-04")
+    assert differences(report(shop.office)) == late
+
+
+def test_a_part_of_a_month_is_the_use_alone_whatever_was_taken_back(tmp_path):
+    shop = Shop(tmp_path, cloud(), Memory([mtok(3)]))
+    number = shop.close(MONTH).number
+    credit_invoice(shop.books, number, "wrong", at("2027-03-20"), bill_again=False)
+    assert differences(report(shop.office, "2027-02-01/2027-02-15")) == {}
 
 
 def test_several_months_have_a_document_each_and_a_part_of_one_the_use_alone():

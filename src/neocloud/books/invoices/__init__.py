@@ -19,6 +19,8 @@ from neocloud.books.invoices.credit_note import (
     CreditedError,
     NoInvoiceError,
     credit_invoice,
+    credit_note_of,
+    note_id,
     series_of,
 )
 from neocloud.books.invoices.csv_rows import invoice_csv
@@ -65,6 +67,7 @@ __all__ = [
     "close_month",
     "closed_month",
     "credit_invoice",
+    "credit_note_of",
     "difference",
     "invoice_csv",
     "invoice_html",
@@ -74,6 +77,7 @@ __all__ = [
     "issued_to",
     "left_behind",
     "made_of",
+    "note_id",
     "presented",
     "preview",
     "series_of",

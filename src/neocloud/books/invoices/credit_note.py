@@ -32,6 +32,25 @@ def series_of(invoice_series: str) -> str:
     return f"{invoice_series}-CN"
 
 
+def note_id(invoice_id: str) -> str:
+    """Id of the credit note that takes an invoice back."""
+    return f"credit/{invoice_id}"
+
+
+def credit_note_of(books: Books, invoice_id: str) -> Invoice | None:
+    """The credit note that took an invoice back; None where it stands.
+
+    Args:
+        books: where it was issued.
+        invoice_id: of the invoice, as `invoice_id` gives it.
+
+    Raises:
+        BooksError: the books cannot be read.
+    """
+    document = books.document(note_id(invoice_id))
+    return None if document is None else presented(document)
+
+
 def credit_invoice(
     books: Books, number: str, reason: str, now_ns: int, *, bill_again: bool
 ) -> Invoice:
@@ -56,8 +75,8 @@ def credit_invoice(
     """
     with books.change(now_ns) as change:
         found = _invoice(books, number)
-        note_id = f"credit/{found.draft.id}"
-        known = books.document(note_id)
+        name = note_id(found.draft.id)
+        known = books.document(name)
         if known is not None:
             return _same(presented(known), number, reason, bill_again=bill_again)
         invoice = presented(found)
@@ -65,10 +84,10 @@ def credit_invoice(
         for each in accounts_of(entries):
             change.open_account(each)
         day = format_utc(now_ns)[:10]
-        change.post(*postings_of(note_id, entries, day, back=True))
+        change.post(*postings_of(name, entries, day, back=True))
         issued = change.issue(
             Draft(
-                id=note_id,
+                id=name,
                 kind=Kind.CREDIT_NOTE.value,
                 series=series_of(found.draft.series),
                 tenant=found.draft.tenant,

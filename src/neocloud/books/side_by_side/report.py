@@ -123,7 +123,7 @@ def _tiers(
         billed(metered.events, cloud.pricing.billed),
         metered.period,
         by,
-        None if documents is None else documents.made,
+        documents,
     )
     missing = () if documents is None else documents.missing
     return msgspec.structs.replace(made, notes=(*made.notes, *missing))

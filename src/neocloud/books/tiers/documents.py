@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from neocloud.books.accounts import Document
 from neocloud.books.contracts import month_of
 from neocloud.books.gather import Metered
-from neocloud.books.invoices import Invoice, Office, Source, closed_month, preview
-from neocloud.books.rating import UnpricedHoursError, UnpricedModelError
+from neocloud.books.invoices import (
+    Invoice,
+    Kind,
+    Office,
+    Source,
+    closed_month,
+    credit_note_of,
+    invoice_id,
+    note_id,
+    preview,
+)
+from neocloud.books.rating import RatedLine, UnpricedHoursError, UnpricedModelError
 from neocloud.books.tiers.spans import months_of
 from neocloud.ledger import AllocationEvent, EnergyEvent, UsageEvent
 from neocloud.units import Period
 
 
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents of a period, and why some are missing, in words."""
+    """Documents of a period.
+
+    Attributes:
+        made: invoices with the credit notes that take them back, or what invoices would say.
+        missing: why some are missing, in words.
+        later: use of closed months of the period that later invoices charge, as corrections.
+    """
 
     made: tuple[Invoice, ...]
-    missing: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    later: tuple[RatedLine, ...] = ()
 
 
 def documents_of(office: Office, metered: Metered, now_ns: int) -> Documents:
     """Of each tenant and calendar month its invoice if it is closed, else what it would say.
 
     Of a part of a month it is the use alone, without what contracts and minimum spend charge beside
-    it: these are settled by the month.
+    it: these are settled by the month. A credit note counts with the invoice that it takes back,
+    whenever it was issued.
 
     Args:
         office: the file, the ledger and the books.
@@ -38,7 +57,9 @@ def documents_of(office: Office, metered: Metered, now_ns: int) -> Documents:
     """
     source = _Remembered(office.source, metered)
     office = msgspec.structs.replace(office, source=source)
-    made, missing = [], []
+    made: list[Invoice] = []
+    missing: list[str] = []
+    later: list[RatedLine] = []
     for part in months_of(metered.period):
         month = month_of(part.period)
         for tenant in office.cloud.tenants:
@@ -50,7 +71,31 @@ def documents_of(office: Office, metered: Metered, now_ns: int) -> Documents:
                 continue
             if document.lines:
                 made.append(document)
-    return Documents(made=tuple(made), missing=tuple(missing))
+            if issued is not None and month is not None and office.books is not None:
+                note = credit_note_of(office.books, invoice_id(tenant, month))
+                if note is not None and note.lines:
+                    made.append(note)
+                later += _later(tuple(office.books.documents(tenant)), tenant, month)
+    return Documents(made=tuple(made), missing=tuple(missing), later=tuple(later))
+
+
+def _later(documents: Sequence[Document], tenant: str, month: str) -> Iterator[RatedLine]:
+    """What other invoices charge for the use of a closed month, all together.
+
+    Where they were taken back to be charged again, they charge it no more. Where the month's own
+    invoice was, the invoice after that charges it anew, which is no use that came late.
+
+    Args:
+        documents: of the tenant, in the order of issuing.
+        tenant: whose.
+        month: that is closed.
+    """
+    own, back = invoice_id(tenant, month), note_id(invoice_id(tenant, month))
+    issued = [document.draft for document in documents if document.number is not None]
+    last = max(i for i, draft in enumerate(issued) if draft.kind == Kind.INVOICE)
+    for i, draft in enumerate(issued):
+        if draft.id != own and (draft.id != back or i < last):
+            yield from (line for line in draft.lines if line.month == month)
 
 
 class _Remembered:

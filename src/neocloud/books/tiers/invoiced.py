@@ -8,14 +8,15 @@ credits and tax are no difference: they say who pays and to whom, not what was e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
 from neocloud.books.contracts import ChargeKind
-from neocloud.books.invoices import Invoice, Line, LineGroup
+from neocloud.books.invoices import Invoice, Kind, Line, LineGroup
 from neocloud.books.prices import Meter
+from neocloud.books.rating import RatedLine
 from neocloud.books.tiers.account import Books
+from neocloud.books.tiers.documents import Documents
 from neocloud.books.tiers.exact import from_pico, to_pico
 from neocloud.books.tiers.records import Difference, DocumentLine, Invoiced
 from neocloud.books.tiers.tokens import paid_by_the_hour
@@ -31,12 +32,14 @@ SERVICE = "service credits"
 MINIMUM = "minimum spend"
 PREPAID = "prepayments and their release"
 CORRECTIONS = "corrections of earlier months"
+TAKEN_BACK = "taken back by credit notes"
+LATER = "billed later, as corrections"
 ABSENT = "use that no document holds"
 ROUNDING = "rounding of the lines and exchange"
 
 DIFFERENCES = (
     PRICES, ADJUSTMENTS, PROVISIONED, HOURLY, ON_DEMAND, LAST_RESORT, SERVICE, MINIMUM, PREPAID,
-    CORRECTIONS, ABSENT, ROUNDING,
+    CORRECTIONS, TAKEN_BACK, LATER, ABSENT, ROUNDING,
 )  # fmt: skip
 """Causes, in the order in which they are told."""
 _OF_CHARGES = {
@@ -51,7 +54,7 @@ _OF_CONTRACTS = {
 }  # fmt: skip
 
 
-def invoiced(cloud: Cloud, books: Books, documents: Sequence[Invoice]) -> Invoiced:
+def invoiced(cloud: Cloud, books: Books, documents: Documents) -> Invoiced:
     """Lead revenue to documents.
 
     Args:
@@ -62,19 +65,25 @@ def invoiced(cloud: Cloud, books: Books, documents: Sequence[Invoice]) -> Invoic
     kinds = {contract.key: contract.kind for contract in cloud.contracts}
     adds = dict.fromkeys(DIFFERENCES, Fraction(0))
     listed, whole = Fraction(0), Fraction(0)
-    for document in documents:
+    for document in documents.made:
         rate = Fraction(cloud.rate(document.currency))
+        whole += Fraction(document.subtotal) * rate
+        if document.kind is Kind.CREDIT_NOTE:
+            # It is the whole invoice the other way round, whatever made that what it was.
+            adds[TAKEN_BACK] += Fraction(document.subtotal) * rate
+            continue
         for line in document.lines:
             stated = Fraction(line.exact) * Fraction(cloud.rate(line.price_currency))
             there = _at_list(cloud, document.tenant, line)
             adds[_cause(line, kinds)] += stated - there
             adds[ROUNDING] += Fraction(line.amount) * rate - stated
             listed += there
-        whole += Fraction(document.subtotal) * rate
+    later = sum((_late_at_list(cloud, line) for line in documents.later), Fraction(0))
     by_contract = sum(books.by_contract.values())
     tokens = sum(books.earned.values()) - by_contract
     adds[HOURLY] -= Fraction(by_contract, 10**12)
-    adds[ABSENT] += listed - Fraction(tokens, 10**12)
+    adds[LATER] -= later
+    adds[ABSENT] += listed + later - Fraction(tokens, 10**12)
     pico = {cause: to_pico(amount) for cause, amount in adds.items()}
     # Each is rounded to 1e-12, and rounding takes what that leaves.
     pico[ROUNDING] += to_pico(whole) - tokens - by_contract - sum(pico.values())
@@ -88,7 +97,7 @@ def invoiced(cloud: Cloud, books: Books, documents: Sequence[Invoice]) -> Invoic
         ),
         invoiced=from_pico(to_pico(whole)),
         margin=from_pico(to_pico(whole) - cost),
-        documents=tuple(_document(cloud, document) for document in documents),
+        documents=tuple(_document(cloud, document) for document in documents.made),
     )
 
 
@@ -123,14 +132,28 @@ def _cause(line: Line, kinds: dict[str, str]) -> str:
 
 def _at_list(cloud: Cloud, tenant: str, line: Line) -> Fraction:
     """What the tiers earn by the tokens of a line, in the cloud's currency."""
-    used = line.charge is None and line.unit == "token" and line.group is not LineGroup.CORRECTIONS
-    if not used or line.model not in cloud.models or paid_by_the_hour(cloud, tenant, line.model):
+    if line.charge is not None or line.unit != "token" or line.group is LineGroup.CORRECTIONS:
         return Fraction(0)
-    prices = cloud.models[line.model].price_per_mtok
+    count = Fraction(line.quantity or Decimal(0))
+    return _listed(cloud, tenant, line.model, Meter(line.meter), count)
+
+
+def _late_at_list(cloud: Cloud, line: RatedLine) -> Fraction:
+    """The same of use that came late."""
+    if not line.billed or not line.meter.is_tokens:
+        return Fraction(0)
+    return _listed(cloud, line.tenant, line.model, line.meter, Fraction(line.quantity))
+
+
+def _listed(cloud: Cloud, tenant: str, model: str, meter: Meter, count: Fraction) -> Fraction:
+    """Tokens at the file's list price; nothing where they are paid by the hour."""
+    if model not in cloud.models or paid_by_the_hour(cloud, tenant, model):
+        return Fraction(0)
+    prices = cloud.models[model].price_per_mtok
     price = {
         Meter.INPUT: prices.input,
         Meter.CACHED_INPUT: prices.cached_input,
         Meter.OUTPUT: prices.output,
         Meter.REASONING: prices.output,
-    }[Meter(line.meter)]
-    return Fraction(line.quantity or Decimal(0)) * Fraction(price) / 10**6
+    }[meter]
+    return count * Fraction(price) / 10**6

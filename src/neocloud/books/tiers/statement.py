@@ -8,9 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from neocloud.activity import Purpose, Row
-from neocloud.books.invoices import Invoice
 from neocloud.books.tiers.account import Books, Entry, books_of
 from neocloud.books.tiers.cells import REMOTE, SPARE, Cell, Served
+from neocloud.books.tiers.documents import Documents
 from neocloud.books.tiers.exact import from_pico
 from neocloud.books.tiers.groups import BY_DEFAULT, grain_of, group_lines, trend_of
 from neocloud.books.tiers.invoiced import invoiced
@@ -44,7 +44,7 @@ def make_tiers(
     sold: Mapping[Cell, Served],
     period: Period,
     by: Sequence[str] = BY_DEFAULT,
-    documents: Sequence[Invoice] | None = None,
+    documents: Documents | None = None,
 ) -> TierReport:
     """Lay out a period.
 
@@ -55,7 +55,7 @@ def make_tiers(
         sold: requests and tokens that tenants pay for, as `billed` gives them.
         period: what is billed.
         by: what groups are told apart by, of `DIMENSIONS`.
-        documents: invoices of the period, or what they would say; None where none were made.
+        documents: of the period; None where none were made.
 
     Raises:
         UnknownPoolError: something was held where the cloud has no pool and rents none.
