@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
+from pyarrow import parquet
 from tests.books.invoices.shop import PRICES, TEXT, usage
 from tests.books.journal.bean_check import bean_check
 from tests.books.metering import write_ledger
@@ -181,6 +183,22 @@ def test_what_was_tampered_with_is_a_fault_beside_many_corrections(folder):
     assert (faults[0]["subject"], faults[0]["finding"]) == (gone, "missing")
 
 
+def test_parquet_may_leave_out_what_stays_row_by_row(folder):
+    rows = {
+        "request_id": [WRONG.request_id, EVENTS[1].request_id],
+        "input_tokens": [400_000, None],
+        "status": [None, "failed"],
+        "reason": ["twice", "it broke off"],
+    }
+    parquet.write_table(pa.table(rows), "wrong.parquet")
+    (effect,) = shown("wrong.parquet")["effects"]
+    assert (effect["requests"], effect["input_tokens"]) == (2, -600_000)
+    rows["input_tokens"] = [0.5, None]
+    parquet.write_table(pa.table(rows), "wrong.parquet")
+    with pytest.raises(Failure, match=r"wrong.parquet, row 1: input_tokens: 0.5 is no whole"):
+        shown("wrong.parquet")
+
+
 def test_an_auditor_has_files_of_both(folder):
     shown(corrections(f"{WRONG.request_id},400000,100,twice"))
     for name, more in (("now", ()), ("then", ("--as-recorded",)), ("made", ())):
@@ -189,8 +207,11 @@ def test_an_auditor_has_files_of_both(folder):
     (made,) = Reader(Path("ledger.db")).corrections()
     assert f",{made.correction_id},default\n" in Path("now.csv").read_text()
     assert made.correction_id not in Path("then.csv").read_text()
-    again = shown("made.csv")
-    assert [again[k] for k in ("known", "new")] == [1, 0]
+    how = ["parquet", "cloud.yaml", "--records", "corrections", "--out", "made.parquet"]
+    asked(export, *how)
+    for form in ("csv", "parquet"):
+        again = shown(f"made.{form}")
+        assert [again[k] for k in ("known", "new")] == [1, 0]
     before = held_now()
     asked(command, "backfill", "cloud.yaml", "then.csv")
     for name, told in (("now", "it was corrected by"), ("made", "ledger correct")):
