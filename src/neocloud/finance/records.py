@@ -97,6 +97,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         opening_prepaid: prepayments received before the first month and not yet released.
         requires: keys of the assets that must be in service.
         leaving: how it may be ended; None if it may not.
+        market_price: by month, pico-units of an accelerator-hour at which what the customer leaves
+            behind is let again; empty where no price is known.
     """
 
     key: str
@@ -122,6 +124,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     opening_prepaid: int = 0
     requires: tuple[str, ...] = ()
     leaving: Leaving | None = None
+    market_price: ByMonth = ()
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,15 +167,12 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
         installed: by month, in service.
         spare: by month, held back.
         sellable: accelerator-hours by month that can be sold.
-        market_price: by month, pico-units of an accelerator-hour at which the market takes more:
-            what a customer leaves behind is let again at it.
     """
 
     accelerator: str
     installed: tuple[int, ...]
     spare: tuple[int, ...]
     sellable: tuple[Fraction, ...]
-    market_price: ByMonth
 
 
 class Power(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ def test_an_index_by_component_and_of_all():
 def test_an_hour_bears_the_annuity_of_what_is_not_left():
     sellable = (Fraction(31 * 24 * 50), Fraction(28 * 24 * 50), Fraction(31 * 24 * 50))
     kind = Installed(accelerator="h100-sxm", installed=(100,) * 3, spare=(0,) * 3,
-                     sellable=sellable, market_price=(0,) * 3)  # fmt: skip
+                     sellable=sellable)  # fmt: skip
     asset = replace(NODES, residual_share=Fraction(1, 10), life_months=48)
     inputs = company(3, assets=(asset,), installed=(kind,))
     found = component_cost(inputs, Fraction(12, 100))

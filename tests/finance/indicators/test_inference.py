@@ -25,7 +25,7 @@ JANUARY = date(2024, 1, 1)
 def inputs_of(count: int = 3, **parts: object) -> Inputs:
     sellable = tuple(Fraction(24 * days * 10) for days in (31, 29, 31)[:count])
     kind = Installed(accelerator="h100-sxm", installed=(10,) * count, spare=(0,) * count,
-                     sellable=sellable, market_price=(0,) * count)  # fmt: skip
+                     sellable=sellable)  # fmt: skip
     return company(count, first=JANUARY, installed=(kind,), **parts)
 
 

@@ -25,7 +25,7 @@ def maybe(key: str, count: int, first: int, signed: int, amount: int) -> Contrac
 
 def case(**parts: object) -> Inputs:
     kind = Installed(accelerator="h100-sxm", installed=(0, 100, 100, 200), spare=(0, 20, 20, 40),
-                     sellable=(Fraction(0),) * 4, market_price=(0,) * 4)  # fmt: skip
+                     sellable=(Fraction(0),) * 4)  # fmt: skip
     return company(
         4,
         installed=(kind,),

@@ -121,6 +121,7 @@ def _contracts(draw: st.DrawFn, key: str) -> Contract:
         weight=draw(st.sampled_from([Fraction(1), Fraction(2, 3)])),
         accelerator="h100",
         hours=(Fraction(7301, 10),) * COUNT,
+        market_price=(money(2),) * COUNT,
         leaving=Leaving(earliest=0, notice_months=0, fee_share=draw(_SHARES)),
     )
 
@@ -198,7 +199,6 @@ def companies(draw: st.DrawFn) -> Inputs:
                 installed=(100,) * COUNT,
                 spare=(0,) * COUNT,
                 sellable=(Fraction(73000),) * COUNT,
-                market_price=(money(2),) * COUNT,
             ),
         ),
         costs=(draw(cost), shared),

@@ -13,7 +13,6 @@ from neocloud.finance.records import (
     Asset,
     Cost,
     Flow,
-    Installed,
     Leaving,
     Merchant,
     Opening,
@@ -98,15 +97,9 @@ def test_a_customer_that_leaves_pays_and_forfeits() -> None:
         leaving=Leaving(earliest=0, notice_months=0, fee_share=Fraction(1, 2)),
         accelerator="h100",
         hours=(Fraction(50),) * 12,
-    )
-    market = Installed(
-        accelerator="h100",
-        installed=(1,) * 12,
-        spare=(0,) * 12,
-        sellable=(Fraction(730),) * 12,
         market_price=(money(1),) * 12,
     )
-    inputs = company(12, contracts=(contract,), installed=(market,))
+    inputs = company(12, contracts=(contract,))
     alive = (Fraction(1),) * 6 + (Fraction(0),) * 6
     again = (Fraction(0),) * 8 + (Fraction(4, 5),) * 4
     shock = Shocks(alive={"sale": alive}, relet={"sale": again}, rental=steady(Fraction(1, 2)))

@@ -55,14 +55,14 @@ def simple(**parts: Any) -> Inputs:
             Contract(
                 key="acme-1", customer="acme", first=0, last=11, earned=flat(100, 12),
                 committed=flat(100, 12), credit="BB", accelerator="h100",
-                hours=(Fraction(50),) * 12,
+                hours=(Fraction(50),) * 12, market_price=flat(1, 12),
                 leaving=Leaving(earliest=0, notice_months=0, fee_share=Fraction(1, 4)),
             ),
         ),
         "installed": (
             Installed(
                 accelerator="h100", installed=(1,) * 12, spare=(0,) * 12,
-                sellable=(Fraction(100),) * 12, market_price=flat(1, 12),
+                sellable=(Fraction(100),) * 12,
             ),
         ),
         "costs": (Cost(key="staff", kind="staff", fixed=flat(40, 12)),),
@@ -95,6 +95,7 @@ def _contract(number: int) -> Contract:
         committed=tuple(value * 9 // 10 for value in earned),
         accelerator="h100",
         hours=tuple(Fraction(120_000 if month >= since else 0) for month in range(COUNT)),
+        market_price=flat("2.2", COUNT),
         requires=("late",) if number >= 5 else (),
         leaving=Leaving(earliest=0, notice_months=3, fee_share=Fraction(1, 5)),
     )
@@ -118,7 +119,7 @@ def ten_contracts() -> Inputs:
         installed=(
             Installed(
                 accelerator="h100", installed=(2600,) * COUNT, spare=(60,) * COUNT,
-                sellable=(Fraction(1_900_000),) * COUNT, market_price=flat("2.2", COUNT),
+                sellable=(Fraction(1_900_000),) * COUNT,
             ),
         ),
         costs=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import pytest
 
 from neocloud.finance.records import Inputs
@@ -64,6 +65,18 @@ def test_text_and_page_tell_the_same_figures():
     assert f"{shortfall:.2f}x" in page
     for name in NAMES:
         assert name in page
+
+
+def test_contracts_that_nobody_knows_a_market_price_for_are_named():
+    priced = simple()
+    assert made(priced).without_market == ()
+    assert "No market price" not in stress_text(made(priced))
+    unpriced = msgspec.structs.replace(priced.contracts[0], market_price=())
+    report = made(simple(contracts=(unpriced,)))
+    assert report.without_market == ("acme-1",)
+    told = "No market price is known for what these contracts hold, so nothing of it is let again"
+    assert f"{told}: acme-1. " in stress_text(report)
+    assert told in stress_page(report)
 
 
 def test_what_is_being_done_is_told():

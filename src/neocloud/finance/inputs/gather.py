@@ -17,7 +17,12 @@ from neocloud.finance.inputs.energy import Draws, energy_costs
 from neocloud.finance.inputs.ground import Ground, ground_of
 from neocloud.finance.inputs.growth import Growth
 from neocloud.finance.inputs.hired import hired_hours
-from neocloud.finance.inputs.hours import free_hours, last_resort, sold_by_the_hour
+from neocloud.finance.inputs.hours import (
+    free_hours,
+    last_resort,
+    sold_by_the_hour,
+    with_market,
+)
 from neocloud.finance.inputs.owned import assets_of
 from neocloud.finance.inputs.supply import installed_of, power_of
 from neocloud.finance.inputs.tokens import tokens_sold
@@ -46,7 +51,7 @@ def inputs_of(cloud: Cloud, catalog: Catalog, use: Use | None = None) -> Inputs:
     left = free_hours(ground, agreed, growth)
     hired = () if growth is None else tuple(hired_hours(ground, growth, agreed, left))
     hours = sold_by_the_hour(ground, left)
-    contracts = _owed_before(ground, last_resort(ground, agreed, hours.left))
+    contracts = with_market(ground, _owed_before(ground, last_resort(ground, agreed, hours.left)))
     tokens = () if growth is None else tokens_sold(ground, growth)
     merchant = (*tokens, *hired, *hours.merchant)
     draws = Draws(growth=growth, contracts=contracts, merchant=merchant)

@@ -161,6 +161,49 @@ def market_prices(ground: Ground, kind: str) -> tuple[int, ...]:
     return (price,) * ground.months.count
 
 
+def with_market(ground: Ground, contracts: Iterable[Contract]) -> tuple[Contract, ...]:
+    """Contracts with the price at which what they leave behind is let again.
+
+    It is the market's of their kind of accelerator; where they name none, that of the kinds which
+    the assets that they require bring, or else of all that stand there, weighed by the hours of
+    each that can be sold. It is never above their own price (assumption, the careful side: prices
+    on demand are of few accelerators, and whoever left had bargained for many).
+    """
+    prices: dict[tuple[str, ...], tuple[int, ...]] = {}
+    found = []
+    for contract in contracts:
+        kinds = _kinds_held(ground, contract)
+        if kinds not in prices:
+            prices[kinds] = _mean_price(ground, kinds)
+        price = tuple(map(min, prices[kinds], contract.price))
+        found.append(msgspec.structs.replace(contract, market_price=price))
+    return tuple(found)
+
+
+def _kinds_held(ground: Ground, contract: Contract) -> tuple[str, ...]:
+    if contract.accelerator is not None:
+        return (contract.accelerator,)
+    needed = [a for a in ground.cloud.finance.assets if a.key in contract.requires]
+    own = [asset.accelerator for asset in needed if asset.accelerator is not None]
+    own += [ground.pools[pool].accelerator for asset in needed for pool in asset.pools]
+    return tuple(dict.fromkeys(own)) or ground.kinds()
+
+
+def _mean_price(ground: Ground, kinds: Iterable[str]) -> tuple[int, ...]:
+    """Market price of the kinds that have one, by month; empty where none has."""
+    known = {kind: line for kind in kinds if any(line := market_prices(ground, kind))}
+    if not known:
+        return ()
+    found = []
+    for month in range(ground.months.count):
+        hours = {kind: ground.sellable_hours(kind, month) for kind in known}
+        whole = sum(hours.values(), Fraction(0))
+        weights = hours if whole else dict.fromkeys(known, Fraction(1))
+        worth = sum((line[month] * weights[kind] for kind, line in known.items()), Fraction(0))
+        found.append(round(worth / (whole or len(known))))
+    return tuple(found)
+
+
 def last_resort(ground: Ground, contracts: Sequence[Contract], left: Hours) -> tuple[Contract, ...]:
     """The contracts, tranches of last resort cut to what nobody else takes.
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from neocloud.books.tiers.exact import stated
 from neocloud.finance.inputs.ground import Ground
-from neocloud.finance.inputs.hours import market_prices
 from neocloud.finance.records import Installed, Power, Rung
 from neocloud.spec import Site
 
@@ -33,7 +32,6 @@ def installed_of(ground: Ground) -> tuple[Installed, ...]:
                 installed=tuple(installed),
                 spare=tuple(spare),
                 sellable=tuple(sellable),
-                market_price=market_prices(ground, kind),
             )
         )
     return tuple(found)

@@ -82,10 +82,8 @@ def sold(setting: Setting, contract: Contract) -> Sold:
 def _terms(setting: Setting, contract: Contract) -> _Terms:
     a = setting.a
     market: tuple[int, ...] = ()
-    prices = {item.accelerator: item.market_price for item in setting.inputs.installed}
-    price = prices.get(contract.accelerator or "")
-    if price and contract.hours:
-        pairs = zip(price, contract.hours, strict=True)
+    if contract.market_price and contract.hours:
+        pairs = zip(contract.market_price, contract.hours, strict=True)
         market = tuple(Exact().times(pico, hours) for pico, hours in pairs)
     share = contract.leaving.fee_share if contract.leaving else Fraction(0)
     return _Terms(

@@ -35,6 +35,15 @@ def contracts_of(inputs: Inputs, customer: str | None) -> list[Contract]:
     return [contract for contract in inputs.contracts if contract.customer == customer]
 
 
+def without_market(inputs: Inputs) -> tuple[str, ...]:
+    """Contracts for accelerators, signed or counted, for which no market price is known."""
+    return tuple(
+        contract.key
+        for contract in inputs.contracts
+        if contract.weight and any(contract.hours) and not any(contract.market_price)
+    )
+
+
 def loss_month(inputs: Inputs) -> int:
     """Month of the loss: after `LOSS_AFTER` months, half-way through a shorter model."""
     return min(LOSS_AFTER, inputs.months.count // 2)

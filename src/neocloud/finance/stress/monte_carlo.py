@@ -188,7 +188,7 @@ def moving(inputs: Inputs, processes: Processes = STANDARD) -> tuple[str, ...]:
     by_use = any(any(cost.variable) for cost in inputs.costs) or any(
         contract.earned != contract.committed for contract in inputs.contracts
     )
-    again = any(any(item.market_price) for item in inputs.installed)
+    again = any(any(contract.market_price) for contract in inputs.contracts)
     risky = any(processes.default_rates[c.credit or UNKNOWN_CREDIT] for c in inputs.contracts)
     there = {
         "rental": "hours" in sources or (risky and again),

@@ -19,6 +19,7 @@ from neocloud.finance.stress.text import (
     tail_rows,
     together_text,
     tornado_rows,
+    unpriced,
 )
 
 _STYLE = """
@@ -51,6 +52,7 @@ def stress_page(report: StressReport) -> str:
         table_of(rows),
         "<h3>Less the base case</h3>",
         table_of(change_rows(report)),
+        _note(unpriced(report)),
         "<h3>What happens</h3>",
         _what_happens(report),
         "<h2>Each factor alone</h2>",
@@ -85,6 +87,10 @@ def table_of(rows: Sequence[Sequence[str]], style: str = "figures") -> str:
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
     )
     return f'<div class="wide"><table class="{style}">\n<tr>{head}</tr>\n{body}\n</table></div>'
+
+
+def _note(text: str) -> str:
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
 def _what_happens(report: StressReport) -> str:

@@ -321,6 +321,8 @@ class StressReport(msgspec.Struct, frozen=True, kw_only=True):
         dscr_facilities: facilities whose DSCR counts.
         base: the base case.
         scenarios: in the order in which they were asked for.
+        without_market: contracts for whose accelerators no market price is known, so that nothing
+            of what their customers leave is let again.
         tornado: the widest first.
         monte_carlo: None if not asked for.
         reverse: None if not asked for.
@@ -333,6 +335,7 @@ class StressReport(msgspec.Struct, frozen=True, kw_only=True):
     dscr_facilities: tuple[str, ...]
     base: Figures
     scenarios: tuple[ScenarioResult, ...]
+    without_market: tuple[str, ...] = ()
     tornado: tuple[Swing, ...]
     monte_carlo: MonteCarlo | None = None
     reverse: Reverse | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from neocloud.finance.records import Inputs
 from neocloud.finance.stress.comparing import compared, exact_readings, figures_of
+from neocloud.finance.stress.customers import without_market
 from neocloud.finance.stress.monte_carlo import (
     Chances,
     base_difference,
@@ -59,6 +60,7 @@ def stress_report(inputs: Inputs, asked: Asked, chances: Chances, told: Told) ->
         dscr_facilities=tuple(item.key for item in dscr_facilities(inputs)),
         base=base,
         scenarios=compared(inputs, base, asked.scenarios),
+        without_market=without_market(inputs),
         tornado=tornado_of(inputs),
         monte_carlo=_paths(inputs, asked, chances, told) if asked.paths else None,
         reverse=_reverse(inputs, told) if asked.reverse else None,

@@ -36,6 +36,7 @@ def stress_text(report: StressReport) -> str:
         table([COLUMNS, *_rows(report)]),
         *_changes(report),
         _untouched(report),
+        unpriced(report),
         *(["Tornado: each factor alone, over its range", table(tornado_rows(report.tornado))]),
     ]
     if report.monte_carlo is not None:
@@ -145,6 +146,17 @@ def breach_text(breach: Breach | None) -> str:
 def test_name(facility: str, measure: str) -> str:
     """A covenant's name."""
     return f"{facility} {measure}" if facility else "bills unpaid"
+
+
+def unpriced(report: StressReport) -> str:
+    """Contracts of which nothing can be let again, with the remedy; empty without any."""
+    if not report.without_market:
+        return ""
+    return (
+        f"No market price is known for what these contracts hold, so nothing of it is let again: "
+        f"{', '.join(report.without_market)}. Give them an accelerator of the catalog that is "
+        f"rented by the hour, or a price under finance.merchant."
+    )
 
 
 def _untouched(report: StressReport) -> str:
