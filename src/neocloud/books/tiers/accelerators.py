@@ -55,6 +55,7 @@ class PoolHours(msgspec.Struct, frozen=True, kw_only=True):
         standing: of all nodes; of rented ones, those held.
         sellable: without spare nodes, times `availability`.
         by_cell: what cells hold, `spare` and `idle` included.
+        held: by use, exact, `spare` and `idle` left out: what money is reckoned by.
     """
 
     site: str
@@ -64,6 +65,7 @@ class PoolHours(msgspec.Struct, frozen=True, kw_only=True):
     standing: float
     sellable: float
     by_cell: Mapping[Cell, float]
+    held: Mapping[str, Fraction]
 
     def by_month(self) -> dict[str, dict[Cell, float]]:
         """The cells of each calendar month."""
@@ -90,7 +92,7 @@ def pool_hours(
     Raises:
         UnknownPoolError: something was held where the cloud has no pool and rents none.
     """
-    held: dict[Place, dict[Cell, float]] = {}
+    held: dict[Place, dict[Cell, Fraction]] = {}
     for cell, hours in usage.held_hours.items():
         held.setdefault((cell.site, cell.pool), {})[cell] = hours
     found = {
@@ -119,7 +121,7 @@ def _own(
     catalog: Catalog,
     site: Site,
     pool: Pool,
-    held: Mapping[Cell, float],
+    held: Mapping[Cell, Fraction],
     period: Period,
     grain: Grain,
 ) -> PoolHours:
@@ -127,13 +129,13 @@ def _own(
     a_node = catalog.accelerator(pool.accelerator).node_accelerators
     inside = _standing(cloud, pool, period)
     hours = 0.0 if inside is None else (inside.end_ns - inside.start_ns) / HOUR_NS
-    held_at: dict[str, float] = {}
+    held_at: dict[str, Fraction] = {}
     for cell, own in held.items():
-        held_at[cell.time] = held_at.get(cell.time, 0.0) + own
+        held_at[cell.time] = held_at.get(cell.time, Fraction(0)) + own
     nobody: dict[Cell, float] = {}
     for time, part in () if inside is None else times_of(inside, grain):
         there = (part.end_ns - part.start_ns) / HOUR_NS * a_node
-        left = max(0.0, pool.nodes * there - held_at.get(time, 0.0))
+        left = max(0.0, pool.nodes * there - float(held_at.get(time, 0)))
         spare = min(left, pool.spare_nodes * there)
         for use, h in ((SPARE, spare), (Purpose.IDLE.value, left - spare)):
             if h > 0.0:
@@ -145,7 +147,8 @@ def _own(
         provider="",
         standing=pool.nodes * a_node * hours,
         sellable=(pool.nodes - pool.spare_nodes) * a_node * hours * pool.availability,
-        by_cell={**held, **nobody},
+        by_cell={**as_floats(held), **nobody},
+        held=_by_use(held),
     )
 
 
@@ -158,8 +161,20 @@ def _standing(cloud: Cloud, pool: Pool, period: Period) -> Period | None:
     return clipped(period, pool.start, None)
 
 
-def _rented(rented: RentedPool, held: Mapping[Cell, float]) -> PoolHours:
-    hours = sum(held.values())
+def as_floats(held: Mapping[Cell, Fraction]) -> dict[Cell, float]:
+    """Exact hours as weights, by which sums are shared out."""
+    return {cell: float(hours) for cell, hours in held.items()}
+
+
+def _by_use(held: Mapping[Cell, Fraction]) -> dict[str, Fraction]:
+    found: dict[str, Fraction] = {}
+    for cell, hours in held.items():
+        found[cell.use] = found.get(cell.use, Fraction(0)) + hours
+    return found
+
+
+def _rented(rented: RentedPool, held: Mapping[Cell, Fraction]) -> PoolHours:
+    hours = float(sum(held.values()))
     return PoolHours(
         site=rented.site,
         pool=rented.accelerator,
@@ -167,7 +182,8 @@ def _rented(rented: RentedPool, held: Mapping[Cell, float]) -> PoolHours:
         provider=rented.provider,
         standing=hours,
         sellable=hours,
-        by_cell=held,
+        by_cell=as_floats(held),
+        held=_by_use(held),
     )
 
 
@@ -182,7 +198,7 @@ def pool_items(
     for (site_key, pool_key), found in hours.items():
         if found.provider:
             price = Fraction(rented[site_key, pool_key].price)
-            rent = Fraction(found.standing) * price
+            rent = sum(found.held.values(), Fraction(0)) * price
             if rent:
                 yield Item(site=site_key, account=Account.RENT, exact=rent, weights=found.by_cell)
             continue

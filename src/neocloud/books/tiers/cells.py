@@ -7,7 +7,8 @@ accelerators of its own there takes no part in what the others share.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import msgspec
@@ -67,14 +68,15 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         grain: how finely cells tell time apart.
         served: by cell; of all sites, `remote` and none (requests that nobody served) included.
-        held_hours: accelerator-hours, by cell; idle ones are not here, they are what is left.
+        held_hours: accelerator-hours, by cell; idle ones are not here, they are what is left. Exact
+            sums of what each row says, so that no total depends on the grain.
         busy_hours: of them, those in which an engine ran steps.
         kwh: energy by site, hour and cell, PUE included.
     """
 
     grain: Grain
     served: Mapping[Cell, Served]
-    held_hours: Mapping[Cell, float]
+    held_hours: Mapping[Cell, Fraction]
     busy_hours: Mapping[Cell, float]
     kwh: Mapping[str, Mapping[int, Mapping[Cell, float]]]
 
@@ -83,7 +85,7 @@ def usage_of(rows: Iterable[Row], grain: Grain = Grain.MONTH) -> Usage:
     """Sum rows into cells, in whatever order they come."""
     listed = sorted(rows, key=lambda r: (r.hour_utc, r.site, r.pool, r.model, r.tenant, r.purpose))
     served: dict[Cell, Served] = {}
-    held: dict[Cell, float] = {}
+    held: list[tuple[Cell, float]] = []
     busy: dict[Cell, float] = {}
     kwh: dict[str, dict[int, dict[Cell, float]]] = {}
     for row in listed:
@@ -91,7 +93,7 @@ def usage_of(rows: Iterable[Row], grain: Grain = Grain.MONTH) -> Usage:
         if row.requests or row.input_tokens or row.output_tokens:
             served[cell] = served.get(cell, Served()).plus(row)
         if row.allocated_accelerator_s and row.purpose is not Purpose.IDLE:
-            held[cell] = held.get(cell, 0.0) + row.allocated_accelerator_s / 3600.0
+            held.append((cell, row.allocated_accelerator_s / 3600.0))
             busy[cell] = busy.get(cell, 0.0) + row.busy_accelerator_s / 3600.0
         if row.energy_kwh:
             hour = kwh.setdefault(row.site, {}).setdefault(row.hour_utc, {})
@@ -100,7 +102,7 @@ def usage_of(rows: Iterable[Row], grain: Grain = Grain.MONTH) -> Usage:
     return Usage(
         grain=grain,
         served=served,
-        held_hours=_shared(held, sharers),
+        held_hours=_exact(held, sharers),
         busy_hours=_shared(busy, sharers),
         kwh={
             site: {hour: _shared(cells, sharers) for hour, cells in hours.items()}
@@ -124,10 +126,10 @@ def _cell(row: Row, grain: Grain) -> Cell:
 
 
 def _sharers(
-    served: Mapping[Cell, Served], held: Mapping[Cell, float]
+    served: Mapping[Cell, Served], held: Iterable[tuple[Cell, float]]
 ) -> dict[Cell, Sequence[tuple[str, float]]]:
     """By what is shared: the tenants that share it and their parts, which sum to 1."""
-    apart = {(cell.shared, cell.tenant) for cell, hours in held.items() if hours}
+    apart = {(cell.shared, cell.tenant) for cell, hours in held if hours}
     computed: dict[Cell, dict[str, int]] = {}
     for cell, what in served.items():
         tokens = what.input_tokens - what.cached_tokens + what.output_tokens
@@ -147,9 +149,25 @@ def _shared(
     amounts: Mapping[Cell, float], sharers: Mapping[Cell, Sequence[tuple[str, float]]]
 ) -> dict[Cell, float]:
     found: dict[Cell, float] = {}
-    for cell, amount in amounts.items():
+    for cell, amount in _parts(amounts.items(), sharers):
+        found[cell] = found.get(cell, 0.0) + amount
+    return found
+
+
+def _exact(
+    amounts: Iterable[tuple[Cell, float]], sharers: Mapping[Cell, Sequence[tuple[str, float]]]
+) -> dict[Cell, Fraction]:
+    """Shared out one by one and summed exactly: in whatever groups, all come to the same."""
+    found: dict[Cell, Fraction] = {}
+    for cell, amount in _parts(amounts, sharers):
+        found[cell] = found.get(cell, Fraction(0)) + Fraction(amount)
+    return found
+
+
+def _parts(
+    amounts: Iterable[tuple[Cell, float]], sharers: Mapping[Cell, Sequence[tuple[str, float]]]
+) -> Iterator[tuple[Cell, float]]:
+    for cell, amount in amounts:
         alone = ((cell.tenant, 1.0),)
         for tenant, share in alone if cell.tenant else sharers.get(cell.shared, alone):
-            own = cell._replace(tenant=tenant)
-            found[own] = found.get(own, 0.0) + amount * share
-    return found
+            yield cell._replace(tenant=tenant), amount * share

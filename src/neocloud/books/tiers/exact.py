@@ -1,8 +1,9 @@
 """Where quantities become money: exact until here, one rounding to a pico-unit, split without rest.
 
-Energy and hours are floats while they are measured and summed. What they cost is their exact value
-times an exact price, a fraction; it is rounded once, half to even, to 1e-12 of the currency when it
-enters the books, and only there. After that only whole numbers are added and shared out.
+Energy and hours are floats while they are measured; where groups could matter they are summed as
+fractions. What they cost is their exact value times an exact price, a fraction; it is rounded once,
+half to even, to 1e-12 of the currency when it enters the books, and only there. After that only
+whole numbers are added and shared out.
 """
 
 from __future__ import annotations

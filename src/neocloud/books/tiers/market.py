@@ -7,7 +7,6 @@ kind. Idle hours would have found no taker, or they would not have been idle.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from fractions import Fraction
@@ -15,7 +14,7 @@ from fractions import Fraction
 import msgspec
 
 from neocloud.activity import Purpose
-from neocloud.books.tiers.accelerators import Place, PoolHours
+from neocloud.books.tiers.accelerators import Place, PoolHours, as_floats
 from neocloud.books.tiers.cells import WORKING, Cell, Usage
 from neocloud.books.tiers.exact import stated, to_pico
 from neocloud.books.tiers.power import PowerBill, undrawn_cells
@@ -66,18 +65,20 @@ def energy_if_sold(
         price = stated(value) * Fraction(cloud.rate(power.currency)) / 1000
         shape = power.price_shape.by_season
         weights: dict[Cell, float] = {}
+        # Summed exactly, hour by hour: a sum of the weights would depend on how they are grouped.
+        exact = sum((Fraction(bill.undrawn_kwh) for bill in own), Fraction(0))
         for hour, cells in usage.kwh.get(site, {}).items():
             level = shape[season_of(hour)][hour // HOUR_NS % 24]
             for cell, kwh in cells.items():
                 weights[cell] = weights.get(cell, 0.0) + kwh * level
+                exact += Fraction(kwh * level)
         for bill in own:
             borne = undrawn_cells(bill, usage.grain) if bill.undrawn_kwh > 0.0 else {}
             for cell, obliged in borne.items():
                 undrawn = bill.undrawn_kwh * obliged / bill.obliged_kwh
                 weights[cell] = weights.get(cell, 0.0) + undrawn
-        exact = Fraction(math.fsum(weights.values())) * price
         if exact:
-            found.append(Earning(exact=exact, weights=weights))
+            found.append(Earning(exact=exact * price, weights=weights))
     return found, unknown
 
 
@@ -92,8 +93,8 @@ def hours_if_rented(
         if asked is None:
             unknown.append(pool.accelerator)
             continue
-        exact = Fraction(math.fsum(used.values())) * Fraction(asked.median)
-        exact *= Fraction(cloud.rate("USD"))
+        exact = sum((pool.held.get(use, Fraction(0)) for use in WORKING), Fraction(0))
+        exact *= Fraction(asked.median) * Fraction(cloud.rate("USD"))
         if exact:
             found.append(Earning(exact=exact, weights=used))
     return found, sorted(set(unknown))
@@ -121,7 +122,7 @@ def contract_earnings(cloud: Cloud, usage: Usage, period: Period) -> Iterator[Ea
     By calendar month; what a tenant has used counts for its contracts in the order of the file.
     What is paid and was not used is of no site.
     """
-    held: dict[tuple[str, str, str, str], dict[Cell, float]] = {}
+    held: dict[tuple[str, str, str, str], dict[Cell, Fraction]] = {}
     for cell, hours in usage.held_hours.items():
         key = (cell.shared.time, cell.tenant, cell.use, cell.model)
         held.setdefault(key, {})[cell] = hours
@@ -134,13 +135,13 @@ def contract_earnings(cloud: Cloud, usage: Usage, period: Period) -> Iterator[Ea
             use = Purpose.INFERENCE.value if contract.kind == "dedicated" else contract.purpose
             key = (part.name, contract.tenant, use, contract.model or "")
             cells = held.get(key, {})
-            there = left.get(key, Fraction(math.fsum(cells.values())))
+            there = left.get(key, sum(cells.values(), Fraction(0)))
             taken = min(named, there)
             left[key] = there - taken
             whole = _at_prices(contract, part.period) * Fraction(cloud.rate(contract.currency))
             unused = max(taken / named, Fraction(contract.take_or_pay)) - taken / named
             if whole and taken:
-                yield Earning(exact=taken / named * whole, weights=cells)
+                yield Earning(exact=taken / named * whole, weights=as_floats(cells))
             if whole and unused:
                 nowhere = _unused(contract, use, part.period, usage.grain)
                 yield Earning(exact=unused * whole, weights=nowhere)
