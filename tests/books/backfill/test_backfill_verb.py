@@ -140,6 +140,39 @@ def test_spans_come_in_by_month_and_text_tells_it(folder):
     assert held_now().allocation == 2
 
 
+TWO = """\
+  gpt:
+    config: openai/gpt-oss-120b
+    objective: {ttft_ms: 1000, tpot_ms: 40}
+    price_per_mtok: {input: 1, output: 1}
+"""
+SIGNED = """\
+contracts:
+  - {name: rate, tenant: acme, start: 2025-01-01, term_months: 12, kind: provisioned, model: llama,
+     tokens_per_s: 1000000, price: 0.5, currency: EUR}
+"""
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_what_comes_counts_once_where_it_is_priced_in_two_currencies(folder, both):
+    """Of acme llama is under a contract in EUR, and gpt at the list's USD."""
+    text = Path("cloud.yaml").read_text().replace("tenants:\n", f"{TWO}tenants:\n") + SIGNED
+    Path("cloud.yaml").write_text(text)
+    events = [usage("2025-02-20", 5), usage("2025-02-20", 6, output_tokens=7)]
+    events += [usage("2025-02-20", 7, model="gpt")] if both else []
+    write_ledger(folder / "new.db", events)
+    asked = ["csv", "--ledger", "sqlite:///new.db", "--records", "usage", "--out", "new.csv"]
+    CliRunner().invoke(export, asked, catch_exceptions=False)
+    effects = shown("new.csv", "--dry-run")["effects"]
+    assert [(e["currency"], Decimal(e["difference"])) for e in effects] == [
+        ("EUR", Decimal("1.0000035")),
+        *([("USD", Decimal(1))] if both else []),
+    ]
+    counts = ("requests", "input_tokens", "output_tokens", "accelerator_hours")
+    whole = [sum(Decimal(e[name]) for e in effects) for name in counts]
+    assert whole == [len(events), 10**6 * len(events), 7, 0]
+
+
 def test_columns_may_stand_in_any_order_and_a_row_twice(folder):
     lines = exported("more.csv").read_text().splitlines()
     turned = [",".join(reversed(line.split(","))) for line in lines]

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 from pyarrow import parquet
+from tests.books.backfill.test_backfill_verb import SIGNED, TWO
 from tests.books.invoices.shop import PRICES, TEXT, usage
 from tests.books.journal.bean_check import bean_check
 from tests.books.metering import write_ledger
@@ -218,3 +219,18 @@ def test_an_auditor_has_files_of_both(folder):
         with pytest.raises(Failure, match=told):
             asked(command, "backfill", "cloud.yaml", f"{name}.csv")
     assert held_now() == before
+
+
+def test_what_is_corrected_counts_once_where_it_is_priced_in_two_currencies(folder):
+    """Of acme llama is under a contract in EUR from the second month on, and gpt at the list."""
+    text = Path("cloud.yaml").read_text().replace("tenants:\n", f"{TWO}tenants:\n")
+    Path("cloud.yaml").write_text(text + SIGNED)
+    other = usage("2025-03-06", 5, model="gpt")
+    write_ledger(folder / "ledger.db", [usage("2025-03-05", 4), other])
+    found = shown(corrections(f"{other.request_id},400000,100,counted twice"), "--dry-run")
+    counts = ("requests", "input_tokens", "output_tokens")
+    assert [sum(e[name] for e in found["effects"]) for name in counts] == [1, -600000, 100]
+    assert {e["currency"]: Decimal(e["difference"]) for e in found["effects"]} == {
+        "EUR": 0,
+        "USD": Decimal("-0.5999"),
+    }

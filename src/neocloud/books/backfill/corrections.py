@@ -10,7 +10,13 @@ from typing import Protocol
 import msgspec
 
 from neocloud.books.accounts import Books
-from neocloud.books.backfill.effects import MoneyKey, billed_for, closed_months, money_of
+from neocloud.books.backfill.effects import (
+    MoneyKey,
+    billed_for,
+    closed_months,
+    counted_in,
+    money_of,
+)
 from neocloud.books.contracts import month_at
 from neocloud.books.prices import ContractTerms, PriceBook
 from neocloud.books.rating import Tally
@@ -44,7 +50,8 @@ class CorrectionEffect(msgspec.Struct, frozen=True, kw_only=True):
     """What a file of corrections changes about a tenant's month.
 
     Tokens are how many more there are with it than without, below zero for fewer. Amounts are
-    exact, by the rating of the use alone.
+    exact, by the rating of the use alone. A month with prices in several currencies has one of
+    each: what is corrected counts in one of them.
 
     Attributes:
         tenant: tenant id.
@@ -159,9 +166,16 @@ def correction_effects(
     for of_month in counts:  # of requests without a token there is no line
         if not any(key[:3] == of_month for key in money):
             money[*of_month, prices[0].current.currency] = [0, 0]
+    counting = counted_in(money)
     billed, closed = billed_for(books, months), closed_months(books)
     return tuple(
-        _effect(key, money[key], counts[key[:3]], billed.get(key, 0), closed=key[:2] in closed)
+        _effect(
+            key,
+            money[key],
+            counts[key[:3]] if key in counting else _Sums(),
+            billed.get(key, 0),
+            closed=key[:2] in closed,
+        )
         for key in sorted(money)
         if key[:3] in counts
     )

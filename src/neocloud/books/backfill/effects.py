@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Protocol
 
@@ -34,6 +34,8 @@ class Source(Protocol):
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """What a file brings to a tenant's month. Amounts are exact, by the rating of the use alone.
+
+    A month with prices in several currencies has one of each: what comes in counts in one of them.
 
     Attributes:
         tenant: tenant id.
@@ -130,8 +132,6 @@ def effects_of(
     """
     amounts = _Amounts(coming)
     found: dict[MoneyKey, list[int]] = {}
-    for of in amounts.counts:  # of requests without a token there is no line
-        found[*of, book.current.currency] = [0, 0]
     for month in sorted(amounts.months):
         period, tenants = parse_period(month), amounts.months[month]
         tally, more = Tally(book, contracts), Tally(book, contracts)
@@ -143,9 +143,20 @@ def effects_of(
         for place, lines in enumerate((before, tally.rated().lines)):
             for key, pico in money_of(lines).items():
                 found.setdefault(key, [0, 0])[place] += pico
+    lined = {key[:3] for key in found}
+    for of in amounts.counts:  # of requests without a token there is no line
+        if of not in lined:
+            found[*of, book.current.currency] = [0, 0]
+    counting = counted_in(found)
     billed, closed = billed_for(books, amounts.months), closed_months(books)
     return tuple(
-        _effect(key, found[key], amounts, billed.get(key, 0), closed)
+        _effect(
+            key,
+            found[key],
+            amounts.counts[key[:3]] if key in counting else (0, 0, 0, 0),
+            billed.get(key, 0),
+            closed,
+        )
         for key in sorted(found)
         if key[:3] in amounts.counts
     )
@@ -182,6 +193,20 @@ def money_of(lines: Iterable[RatedLine]) -> dict[MoneyKey, int]:
     return found
 
 
+def counted_in(money: Mapping[MoneyKey, Sequence[int]]) -> Collection[MoneyKey]:
+    """Of each tenant, month and kind of use the one currency in which requests are counted.
+
+    It is the first whose amount changes; the first, where none does.
+
+    Args:
+        money: amounts without and with what comes in.
+    """
+    found: dict[tuple[str, str, bool], MoneyKey] = {}
+    for key in sorted(money, key=lambda key: (money[key][0] == money[key][1], key)):
+        found.setdefault(key[:3], key)
+    return frozenset(found.values())
+
+
 def closed_months(books: Books | None) -> frozenset[tuple[str, str]]:
     """Tenants and months that are closed."""
     closed = () if books is None else books.closed()
@@ -201,10 +226,14 @@ def billed_for(books: Books | None, months: Container[str]) -> dict[MoneyKey, in
 
 
 def _effect(
-    key: MoneyKey, pico: Sequence[int], amounts: _Amounts, billed: int, closed: Set[tuple[str, str]]
+    key: MoneyKey,
+    pico: Sequence[int],
+    counts: Sequence[int],
+    billed: int,
+    closed: Set[tuple[str, str]],
 ) -> Effect:
     tenant, month, emulated, currency = key
-    requests, read, written, held = amounts.counts[tenant, month, emulated]
+    requests, read, written, held = counts
     before, after = pico
     return Effect(
         tenant=tenant,
