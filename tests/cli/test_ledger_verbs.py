@@ -186,7 +186,8 @@ def test_report_finds_the_slow_engine_and_draws_it(metered: Path):
     assert re.search(r"efficiency: steps took 1\.(19|20)\d* times", shown)
     assert shown.endswith("Picture: report.png\n")
     assert (metered / "report.png").read_bytes().startswith(b"\x89PNG")
-    found = json.loads(told(metered, "report", "cloud.yaml", "--plan", "plan.json", "--json"))["tiers"]
+    whole = json.loads(told(metered, "report", "cloud.yaml", "--plan", "plan.json", "--json"))
+    found = whole["tiers"]
     (model,) = found["models"]
     assert model["step_time_factor"] == pytest.approx(1.2, abs=0.02)
     assert found["requests_by_status"] == {"completed": found["requests"] - 1, "failed": 1}
