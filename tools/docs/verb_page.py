@@ -13,9 +13,9 @@ from neocloud.cli.main import cli
 _INTRO = """\
 Each verb reads a cloud file or stands alone; none keeps state of its own outside the ledger.
 
-Exit status: 0 done, 1 `reconcile` found differences, 2 wrong input, 3 infeasible. What went wrong is
-on standard error with what to do about it; results are on standard output. `--json`, where a verb has
-it, prints one JSON document and nothing else."""
+Exit status: 0 done, 1 `reconcile` found differences, 2 wrong input, 3 infeasible. What went wrong
+is on standard error with what to do about it; results are on standard output. `--json`, where a
+verb has it, prints one JSON document and nothing else."""
 
 
 def render() -> str:
