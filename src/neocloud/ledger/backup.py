@@ -19,6 +19,7 @@ from neocloud.ledger.contents import Contents, contents_of
 from neocloud.ledger.errors import LedgerError
 from neocloud.ledger.frames import HEAD_BYTES, read_frames
 from neocloud.ledger.place import LedgerPlace, place_of_file
+from neocloud.ledger.read_only import ReadOnlyFile
 from neocloud.ledger.reader import RecordReader
 from neocloud.ledger.recovery import PROGRESS
 from neocloud.ledger.segments import segment_files, sync_folder, worker_folders
@@ -26,6 +27,7 @@ from neocloud.ledger.segments import segment_files, sync_folder, worker_folders
 _PAGES = 4096
 """Of the database, copied at a time: 16 MiB, between which writers have their turn."""
 _TRIES = 5
+_BUSY_S = 5.0
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -115,13 +117,14 @@ def _opened(segments: Path) -> Iterator[list[tuple[int, Path]]]:
 def _copy_database(path: Path, to: Path) -> None:
     try:
         with (
-            closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as source,
+            closing(ReadOnlyFile(path, _BUSY_S)) as file,
             closing(sqlite3.connect(to)) as target,
         ):
             # One transaction all along: else each write of a gateway would begin the copy anew.
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            source.backup(target, pages=_PAGES)
+            file.connection.execute("BEGIN")
+            file.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            file.connection.backup(target, pages=_PAGES)
+            file.check()
         to.chmod(0o600)
     except sqlite3.Error as error:
         raise LedgerError(f"{path}: {error}") from None

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from neocloud.ledger.errors import LedgerError, StoreError
+from neocloud.ledger.read_only import ReadOnlyFile
 from neocloud.ledger.records import (
     SCHEMA,
     AllocationEvent,
@@ -236,15 +237,14 @@ class SqliteStore:
     def view(self) -> Iterator[SqliteView]:
         """See `Store`. Has a connection of its own, so that it may outlast a failed `apply`."""
         with self._failures():
-            connection = sqlite3.connect(
-                f"{self.path.resolve().as_uri()}?mode=ro",
-                uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False,
-            )  # fmt: skip
-        with closing(connection):
+            file = ReadOnlyFile(self.path, _BUSY_S)
+        with closing(file):
             with self._failures():
-                connection.execute("BEGIN")
-                self._check(connection)  # the first read: from now on nothing new is seen
-            yield SqliteView(connection, self.path)
+                file.connection.execute("BEGIN")
+                self._check(file.connection)  # the first read: from now on nothing new is seen
+                _stand_in(file.connection)
+            yield SqliteView(file.connection, self.path)
+            file.check()
 
     def close(self) -> None:
         """See `Store`."""
@@ -315,6 +315,21 @@ def _lacking(connection: sqlite3.Connection) -> list[str]:
             if name not in having
         ]
     return statements
+
+
+def _stand_in(connection: sqlite3.Connection) -> None:
+    """For this connection alone, add what a ledger may lack: reading changes no file."""
+    for table in TABLES:
+        rows = connection.execute(f"PRAGMA table_info({table.name})").fetchall()
+        having = {row[1] for row in rows}
+        lacking = [(name, default) for name, _, default in table.added if name not in having]
+        if not having:
+            connection.execute(create_table(table).replace("CREATE TABLE", "CREATE TEMP TABLE"))
+        elif lacking:
+            more = ", ".join(f"{default} AS {name}" for name, default in lacking)
+            connection.execute(
+                f"CREATE TEMP VIEW {table.name} AS SELECT *, {more} FROM main.{table.name}"  # noqa: S608
+            )
 
 
 def _insert(connection: sqlite3.Connection, batch: Batch) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from neocloud.ledger.contents import Contents, contents_of
 from neocloud.ledger.corrections import without_event
-from neocloud.ledger.errors import LedgerError
+from neocloud.ledger.errors import LedgerError, StoreError
 from neocloud.ledger.frames import (
     HEAD_BYTES,
     Event,
@@ -24,6 +24,7 @@ from neocloud.ledger.frames import (
     read_head,
 )
 from neocloud.ledger.place import LedgerPlace
+from neocloud.ledger.read_only import ReadOnlyFile
 from neocloud.ledger.reader import RecordReader
 from neocloud.ledger.records import (
     AllocationEvent,
@@ -35,6 +36,7 @@ from neocloud.ledger.records import (
 from neocloud.ledger.segments import offset_within, position_of, segment_files, worker_folders
 from neocloud.ledger.store import View
 
+_BUSY_S = 5.0
 _SHOWN = 50
 """Problems that are told one by one; of the rest the number."""
 
@@ -330,11 +332,12 @@ def _implausible(event: Event) -> str:
 def _check_file(path: Path, problems: _Problems) -> None:
     """SQLite's own check of pages, indexes and constraints."""
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            for (said,) in connection.execute(f"PRAGMA integrity_check({_SHOWN})"):
+        with closing(ReadOnlyFile(path, _BUSY_S)) as file:
+            for (said,) in file.connection.execute(f"PRAGMA integrity_check({_SHOWN})"):
                 if said != "ok":
                     problems.add(f"{path}: {said}")
-    except sqlite3.Error as error:
+            file.check()
+    except (sqlite3.Error, StoreError) as error:
         problems.add(f"{path}: {error}")
 
 

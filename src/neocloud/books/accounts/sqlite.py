@@ -16,11 +16,14 @@ from neocloud.books.accounts.reading import SqlBooks
 from neocloud.books.accounts.records import SCHEMA
 from neocloud.books.accounts.store import BooksError
 from neocloud.books.accounts.tables import STATEMENTS, TO_SECOND
-from neocloud.ledger import LedgerPlace
+from neocloud.ledger import LedgerError, LedgerPlace
+from neocloud.ledger.read_only import ReadOnlyFile
 
 _BUSY_S = 10.0
 """How long a change waits for another process's."""
 _FIRST = "neocloud.books/1"
+_NO_SEALS = "CREATE TEMP TABLE seals (document TEXT, month TEXT, seal BLOB)"
+"""What books of the first schema lack, for a connection that only reads."""
 
 
 def books_path(place: LedgerPlace) -> Path:
@@ -32,13 +35,15 @@ def books_path(place: LedgerPlace) -> Path:
 class SqliteBooks(SqlBooks):
     """Implements `Books` in the file `path`.
 
-    The file is made by the first change; reading before it raises `BooksError`. WAL mode: readers
+    The file is made by the first change; reading before it raises `BooksError`. Reading writes
+    nothing, nor does it bring an earlier schema up to this one: a change does. WAL mode: readers
     hold up no change. A change is on the disk when it ends (`synchronous = FULL`).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None  # since the first change
+        self._reading: ReadOnlyFile | None = None
 
     @contextmanager
     def change(self, now_ns: int) -> Iterator[SqlChange]:
@@ -58,6 +63,7 @@ class SqliteBooks(SqlBooks):
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+        self._forget()
 
     def begun(self) -> bool:
         """See `Books`."""
@@ -74,7 +80,7 @@ class SqliteBooks(SqlBooks):
     def _moment(self) -> Iterator[sqlite3.Connection]:
         """The books as of now, or within a change as it has made them."""
         with self._failures():
-            connection = self._opened()
+            connection = self._opened() if self._connection is None else self._connection
             if connection.in_transaction:
                 yield connection
                 return
@@ -83,22 +89,27 @@ class SqliteBooks(SqlBooks):
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
+            if self._reading is not None and self._reading.unchanging:
+                self._reading.check()
+                self._forget()  # what is written later is seen by a new one
 
     def _opened(self) -> sqlite3.Connection:
-        """The connection to a file that is there."""
-        if self._connection is None:
+        """A connection that reads a file that is there."""
+        if self._reading is None:
             if not self.path.exists():
                 raise BooksError(f"no books at {self.path}; the first invoice makes them")
-            connection = self._connect()
-            found = _schema_of(connection)
-            if found == _FIRST:
-                found = _to_second(connection)
-            if found != SCHEMA:
-                connection.close()
-                said = f"has schema {found}" if found else "is no books of neocloud"
-                raise BooksError(f"{self.path} {said}; this version reads and writes {SCHEMA}")
-            self._connection = connection
-        return self._connection
+            file = ReadOnlyFile(self.path, _BUSY_S)
+            try:
+                found = _schema_of(file.connection)
+                if found == _FIRST:
+                    file.connection.execute(_NO_SEALS)
+                else:
+                    self._check(found)
+            except BaseException:
+                file.close()
+                raise
+            self._reading = file
+        return self._reading.connection
 
     def _connected(self) -> sqlite3.Connection:
         """The connection to the file, which is made if it is not there."""
@@ -111,9 +122,25 @@ class SqliteBooks(SqlBooks):
             try:
                 if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     _make(connection)
-            finally:
+                found = _schema_of(connection)
+                self._check(_to_second(connection) if found == _FIRST else found)
+            except BaseException:
                 connection.close()
-        return self._opened()
+                raise
+            self._connection = connection
+            self._forget()
+        return self._connection
+
+    def _forget(self) -> None:
+        """Let go of what was opened for reading."""
+        file, self._reading = self._reading, None
+        if file is not None:
+            file.close()
+
+    def _check(self, found: str) -> None:
+        if found != SCHEMA:
+            said = f"has schema {found}" if found else "is no books of neocloud"
+            raise BooksError(f"{self.path} {said}; this version reads and writes {SCHEMA}")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -126,6 +153,8 @@ class SqliteBooks(SqlBooks):
     def _failures(self) -> Iterator[None]:
         try:
             yield
+        except LedgerError as error:
+            raise BooksError(str(error)) from None
         except (sqlite3.Error, OSError, msgspec.DecodeError) as error:
             raise BooksError(f"{self.path}: {error}") from error
 
