@@ -276,6 +276,22 @@ def test_corrections_that_are_taken_back_with_their_invoice_and_charged_again(tm
     assert differences(report(shop.office)) == late
 
 
+def test_real_use_that_comes_late_to_a_month_of_emulated_use_is_billed_once(tmp_path):
+    """Nothing closes that month any more; a later invoice charges what came."""
+    emulated = usage("2027-03-02", emulated=True, engine="emulated", input_tokens=0)
+    source = Memory([mtok(3), emulated, usage("2027-04-02")])
+    shop = Shop(tmp_path, cloud(), source)
+    shop.close(MONTH)
+    shop.close("2027-04")
+    source.events += [usage("2027-03-05", 1), usage("2027-05-05", 1)]
+    assert differences(report(shop.office, "2027-03")) == {ABSENT: Decimal("-0.26")}
+    shop.close("2027-05")
+    assert differences(report(shop.office, "2027-03")) == {LATER: Decimal("-0.26")}
+    found = report(shop.office, "2027-03-01/2027-06-01")
+    assert found.invoiced.invoiced == Decimal("0.78")
+    assert differences(found) == {LATER: Decimal("-0.26"), CORRECTIONS: Decimal("0.26")}
+
+
 def test_a_part_of_a_month_is_the_use_alone_whatever_was_taken_back(tmp_path):
     shop = Shop(tmp_path, cloud(), Memory([mtok(3)]))
     number = shop.close(MONTH).number

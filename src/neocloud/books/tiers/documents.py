@@ -32,7 +32,7 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         made: invoices with the credit notes that take them back, or what invoices would say.
         missing: why some are missing, in words.
-        later: use of closed months of the period that later invoices charge, as corrections.
+        later: use of the period's months that later invoices charge, as corrections.
     """
 
     made: tuple[Invoice, ...]
@@ -42,6 +42,8 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
 
 def documents_of(office: Office, metered: Metered, now_ns: int) -> Documents:
     """Of each tenant and calendar month its invoice if it is closed, else what it would say.
+
+    A month that was left open before one that is closed has none: nothing will close it.
 
     Of a part of a month it is the use alone, without what contracts and minimum spend charge beside
     it: these are settled by the month. A credit note counts with the invoice that it takes back,
@@ -64,23 +66,39 @@ def documents_of(office: Office, metered: Metered, now_ns: int) -> Documents:
         month = month_of(part.period)
         for tenant in office.cloud.tenants:
             issued = None if month is None else closed_month(office.books, tenant, month)
+            if month is not None and (issued or _never_closed(office, tenant, part.period)):
+                found = _issued(office, tenant, month, issued)
+                made += found.made
+                later += found.later
+                continue
             try:
-                document = issued or preview(office, tenant, part.period, now_ns)
+                document = preview(office, tenant, part.period, now_ns)
             except (UnpricedModelError, UnpricedHoursError) as error:
                 missing.append(f"no invoice of {tenant} for {part.name}: {error}")
                 continue
             if document.lines:
                 made.append(document)
-            if issued is not None and month is not None and office.books is not None:
-                note = credit_note_of(office.books, invoice_id(tenant, month))
-                if note is not None and note.lines:
-                    made.append(note)
-                later += _later(tuple(office.books.documents(tenant)), tenant, month)
     return Documents(made=tuple(made), missing=tuple(missing), later=tuple(later))
 
 
+def _never_closed(office: Office, tenant: str, period: Period) -> bool:
+    """True of a month that is open while a later one is closed: it can have no invoice."""
+    closed = () if office.books is None else office.books.closed(tenant)
+    return any(each.start_ns > period.start_ns for each in closed)
+
+
+def _issued(office: Office, tenant: str, month: str, invoice: Invoice | None) -> Documents:
+    """What is issued for a month that is closed, or that can have no invoice."""
+    assert office.books is not None, "something is closed"
+    note = credit_note_of(office.books, invoice_id(tenant, month))
+    return Documents(
+        made=tuple(each for each in (invoice, note) if each is not None and each.lines),
+        later=tuple(_later(tuple(office.books.documents(tenant)), tenant, month)),
+    )
+
+
 def _later(documents: Sequence[Document], tenant: str, month: str) -> Iterator[RatedLine]:
-    """What other invoices charge for the use of a closed month, all together.
+    """What other invoices than its own charge for the use of a month, all together.
 
     Where they were taken back to be charged again, they charge it no more. Where the month's own
     invoice was, the invoice after that charges it anew, which is no use that came late.
@@ -88,7 +106,7 @@ def _later(documents: Sequence[Document], tenant: str, month: str) -> Iterator[R
     Args:
         documents: of the tenant, in the order of issuing.
         tenant: whose.
-        month: that is closed.
+        month: that is closed, or has a closed one after it.
     """
     own, back = invoice_id(tenant, month), note_id(invoice_id(tenant, month))
     issued = [document.draft for document in documents if document.number is not None]
