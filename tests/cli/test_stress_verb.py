@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from neocloud.cli.failure import Failure
+from neocloud.cli.init import command as init
 from neocloud.cli.stress import command
 from neocloud.finance.stress import NAMES
 
@@ -110,6 +111,13 @@ def test_models_without_a_plan_are_told_on_the_side():
     assert done.exit_code == 0
     assert "no token is sold" in done.stderr
     assert "no token is sold" not in done.stdout
+
+
+def test_a_cloud_without_finance_and_plan_has_nothing_to_stress(tmp_path: Path):
+    cloud = tmp_path / "cloud.yaml"
+    assert CliRunner().invoke(init, [str(cloud)]).exit_code == 0
+    said = refused(cloud=cloud)
+    assert said.startswith(f"{cloud}: nothing to stress: no plan, and the file has no `contracts`")
 
 
 def test_a_mistake_in_the_file_has_its_place(tmp_path: Path):

@@ -164,11 +164,20 @@ def test_validate_notes_what_no_verb_uses_yet(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     notes = [line for line in done.stdout.splitlines() if line.startswith("Note: ")]
     lines = reference.read_text().splitlines()
-    line = next(n for n, text in enumerate(lines, 1) if text.startswith("  tax_rate:"))
-    told = f"Note: {reference}:{line}: finance.tax_rate: Checked, but not used yet: it is for "
-    assert f"{told}`stress`." in notes
+    line = next(n for n, text in enumerate(lines, 1) if text.strip().startswith("fabric:"))
+    (told,) = [note for note in notes if "not used yet" in note]
+    assert told.startswith(f"Note: {reference}:{line}: ")
+    assert told.endswith(".fabric: Checked, but not used yet: it is for `deploy`.")
     document = validated(neocloud(tmp_path, "validate", str(reference), "--json"))
     assert [f"Note: {n['file']}:{n['line']}: {n['message']}" for n in document["notes"]] == notes
+
+
+def test_a_company_in_figures_is_told_what_can_be_done_with_it(tmp_path: Path) -> None:
+    company = EXAMPLE.parents[1] / "public" / "iren-microsoft.yaml"
+    done = neocloud(tmp_path, "validate", str(company))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"is valid. Next: neocloud report {company}\n")
+    assert "metro" not in done.stdout, "no tables of what it has not"
 
 
 def test_the_schema_lets_an_editor_check_a_file(tmp_path: Path) -> None:

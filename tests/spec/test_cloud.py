@@ -262,10 +262,10 @@ def test_fields_that_no_verb_uses_are_noted_once_a_kind() -> None:
     for note in noted:
         assert note.split(":")[0].split()[0].rpartition(".")[2] in later
     assert read(RIGHT).notes == ()
-    paid = "{date: 2026-01-01, amount: 5}"
-    (note,) = read(f"{RIGHT}finance: {{equity: [{paid}, {paid}]}}\n").notes
-    told = "finance.equity: Checked, but not used yet: it is for `stress`."
-    assert str(note) == f"cloud.yaml:20: {told}"
+    text = RIGHT.replace("nodes: 2}", "nodes: 2, fabric: roce}")
+    assert text != RIGHT
+    (note,) = read(text).notes
+    assert str(note).endswith(".fabric: Checked, but not used yet: it is for `deploy`.")
 
 
 def waiting(record: type[Any]) -> set[str]:

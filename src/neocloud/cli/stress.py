@@ -11,6 +11,7 @@ import numpy as np
 from neocloud.cli.cloud_file import open_figures, open_plan, plan_beside
 from neocloud.cli.failure import Failure
 from neocloud.cli.progress import progress_bar
+from neocloud.cli.report_finance import no_ground
 from neocloud.finance.inputs import Use, inputs_of, use_of_plan
 from neocloud.finance.stress import (
     NAMES,
@@ -100,7 +101,11 @@ def command(
     _check_writable(html, picture)
     scenarios = tuple(_scenario(name) for name in names or NAMES)
     cloud, catalog = open_figures(cloud_file)
-    inputs = inputs_of(cloud, catalog, _use(cloud, cloud_file, plan_path))
+    use = _use(cloud, cloud_file, plan_path)
+    missing = no_ground(cloud)
+    if use is None and missing:
+        raise Failure(f"{cloud_file}: nothing to stress: no plan, and {missing}.")
+    inputs = inputs_of(cloud, catalog, use)
     asked = Asked(scenarios=scenarios, paths=paths, seed=seed, reverse=reverse)
 
     def chances(part: int) -> Chance:

@@ -49,7 +49,8 @@ def command(cloud_file: Path, as_json: bool) -> None:
     _show(summary)
     for note in cloud.notes:
         click.echo(f"Note: {note}")
-    click.echo(f"{cloud.file} is valid. Next: neocloud plan {cloud.file}")
+    verb = "plan" if cloud.models else "report"
+    click.echo(f"{cloud.file} is valid. Next: neocloud {verb} {cloud.file}")
 
 
 def _print_json(found: Validation) -> None:
@@ -59,7 +60,7 @@ def _print_json(found: Validation) -> None:
 def _show(s: Summary) -> None:
     out = console()
     right = "right"
-    out.print(
+    made = [
         table(
             f"{s.cloud}: sites",
             [
@@ -74,9 +75,7 @@ def _show(s: Summary) -> None:
                 for site in s.sites
                 for pool in site.pools
             ],
-        )
-    )  # fmt: skip
-    out.print(
+        ),
         table(
             "Power",
             [
@@ -92,9 +91,7 @@ def _show(s: Summary) -> None:
                 ]
                 for site in s.sites
             ],
-        )
-    )  # fmt: skip
-    out.print(
+        ),
         table(
             "Models and demand",
             [
@@ -111,8 +108,11 @@ def _show(s: Summary) -> None:
                 ]
                 for m in s.models
             ],
-        )
-    )  # fmt: skip
+        ),
+    ]  # fmt: skip
+    for each in made:
+        if each.row_count:  # a company in figures has no sites and no models
+            out.print(each)
     click.echo(
         f"{_count(len(s.sites), 'site')}, {_count(s.accelerators, 'accelerator')}, "
         f"{_count(len(s.models), 'model')}, {_count(len(s.tenants), 'tenant')}, "

@@ -159,27 +159,26 @@ class Contract:
     signed: date | None = optional(
         Day(), "Day on which it was signed; of one that is pipeline, on which it is expected to "
         "be.", default=None, shown="the earlier of the start and the first prepayment",
-        origin="assumption: the latest that it can be", later="stress",
+        origin="assumption: the latest that it can be",
     )  # fmt: skip
     requires: tuple[str, ...] = optional(
         ListOf(Declared("asset", "finance.assets", "E217")), "Assets that must be in service "
         "before anything is delivered.", default=(), shown="none",
-        origin="assumption: what stands there suffices", later="stress",
+        origin="assumption: what stands there suffices",
     )  # fmt: skip
     expected_delivery: float = optional(
         Number(above=0, maximum=1, remedy=SHARE), "Share of its hours that can be delivered on "
         "average and is paid, for `report` and `stress`; invoices go by what is metered.",
         default=1.0, origin="a reservation is paid in full unless the service level is missed",
-        later="stress",
     )  # fmt: skip
     expected_use: float | None = optional(
         Number(0, 1, remedy=SHARE), "Share of its hours that the tenant uses where less than all "
         "is paid whether used or not.", default=None, shown="what `take_or_pay` says",
-        origin="the careful side", later="stress",
+        origin="the careful side",
     )  # fmt: skip
     extensions: tuple[Extension, ...] = optional(
         ListOf(Section(Extension), unique=False), "Options of the tenant to go on, one after the "
-        "other.", default=(), shown="none", origin="it ends unless agreed", later="stress",
+        "other.", default=(), shown="none", origin="it ends unless agreed",
     )  # fmt: skip
 
 

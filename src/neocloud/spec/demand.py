@@ -60,7 +60,7 @@ class Demand:
     growth_per_year: float = optional(
         Number(-1, 100, remedy="A share is a part of 1: write 0.5 for 50 %."), "How it grows, for "
         "`report` and `stress`; `plan` takes it as it is.", "1/year", default=0.0,
-        origin="assumption: it stays", later="stress",
+        origin="assumption: it stays",
     )  # fmt: skip
 
 

@@ -69,87 +69,82 @@ class Finance:
     start: date | None = optional(
         Day(), "First day of the months that are reckoned; the month's first counts.",
         default=None, shown="month of the first contract, asset, facility or payment",
-        origin="nothing happens before", later="stress",
+        origin="nothing happens before",
     )  # fmt: skip
     months: int | None = optional(
         Whole(1, 600, remedy="Write months: 120 for ten years."), "How many months are reckoned.",
         "months", default=None,
         shown="to the end of the last contract and facility, 240 at most; 60 without either",
-        origin="the life of the contracts and of the debt", later="stress",
+        origin="the life of the contracts and of the debt",
     )  # fmt: skip
     opening: Opening | None = optional(
         Section(Opening), "What is owned and owed on the first day, beside what the assets, "
         "facilities, prepayments and `opening_cash` say.", default=None, shown="nothing more",
-        origin="a new company", later="stress",
+        origin="a new company",
     )  # fmt: skip
     tax_rate: float = optional(
         Number(0, 1, remedy=SHARE), "Tax on profit.", default=0.0,
-        origin="assumption: none unless given", later="stress",
+        origin="assumption: none unless given",
     )  # fmt: skip
     tax_loss_share: float = optional(
         Number(0, 1, remedy=SHARE), "Most of a profit that earlier losses may be set against.",
         default=1.0, origin="assumption: all of it; 0.8 by federal law in the United States",
-        later="stress",
     )  # fmt: skip
     opening_cash: Decimal = optional(
         Money(0, AMOUNT), "Cash on the first day.", "currency", default=Decimal(0),
-        origin="assumption", later="stress",
+        origin="assumption",
     )  # fmt: skip
     minimum_cash: Decimal = optional(
         Money(0, AMOUNT), "Cash below which the runway ends.", "currency", default=Decimal(0),
-        origin="assumption", later="stress",
+        origin="assumption",
     )  # fmt: skip
     receivable_days: int = optional(
         Whole(0, 365), "Days until tenants pay.", "days", default=30, origin="assumption",
-        later="stress",
     )  # fmt: skip
     payable_days: int = optional(
         Whole(0, 365), "Days until suppliers are paid.", "days", default=30, origin="assumption",
-        later="stress",
     )  # fmt: skip
     dividend_share: float = optional(
         Number(0, 1, remedy=SHARE), "Share of the cash above `minimum_cash` that is paid to "
         "owners, where no facility locks it up.", default=0.0,
-        origin="assumption: it stays in the company", later="stress",
+        origin="assumption: it stays in the company",
     )  # fmt: skip
     dividends_from: date | None = optional(
         Day(), "First day on which owners may be paid.", default=None, shown="from the first day",
-        origin="assumption", later="stress",
+        origin="assumption",
     )  # fmt: skip
     power_load: float = optional(
         Number(0, 1, remedy=SHARE), "Power of accelerators that stand without a pool or a plan, as "
         "a share of what their nodes may draw.", default=0.8,
-        origin="assumption: between a node at rest and one at its limit", later="stress",
+        origin="assumption: between a node at rest and one at its limit",
     )  # fmt: skip
     token_price_change_per_year: float = optional(
         Number(-1, 10, remedy=SHARE), "How prices of tokens move, beside the changes that they "
         "say themselves.", "1/year", default=0.0, origin="assumption: they stay",
-        later="stress",
     )  # fmt: skip
     merchant: tuple[Merchant, ...] = optional(
         ListOf(Section(Merchant), unique=False), "What accelerators earn that no contract holds "
         "and no model needs.", default=(), shown="nothing", origin="the careful side",
-        later="stress",
     )  # fmt: skip
     costs: tuple[OperatingCost, ...] = optional(
         ListOf(Section(OperatingCost), unique=False), "Running costs beside those of sites and "
-        "pools.", default=(), shown="none", origin="assumption", later="stress",
+        "pools.", default=(), shown="none", origin="assumption",
     )  # fmt: skip
     base_rates: tuple[BaseRate, ...] = optional(
         ListOf(Section(BaseRate), unique=False), "Curves of floating rates.", default=(),
-        shown="none", origin="facilities may give a number", later="stress",
+        shown="none", origin="facilities may give a number",
     )  # fmt: skip
     assets: tuple[Asset, ...] = optional(
         ListOf(Section(Asset), unique=False), "What is bought and built.", default=(),
-        shown="none", origin="assumption: the pools alone", later="stress",
+        shown="none", origin="assumption: the pools alone",
     )  # fmt: skip
     debt: tuple[Facility, ...] = optional(
         ListOf(Section(Facility), unique=False), "Facilities, senior first.", default=(),
-        shown="none", origin="assumption", later="stress",
+        shown="none", origin="assumption",
     )  # fmt: skip
     equity: tuple[EquityPayment, ...] = optional(
         ListOf(Section(EquityPayment), unique=False), "What owners pay in.", default=(),
-        shown="none", origin="assumption", later="stress",
+        shown="none", origin="assumption",
     )  # fmt: skip
 
 

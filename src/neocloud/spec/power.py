@@ -172,15 +172,15 @@ class PowerStep:
     )  # fmt: skip
     connected_mw: float = optional(
         Number(0, 5000, remedy=MEGAWATTS), "Connected to supply.", "MW", default=-1.0,
-        shown="as `active_mw`", origin="the least that it can be", later="report",
+        shown="as `active_mw`", origin="the least that it can be",
     )  # fmt: skip
     contracted_mw: float = optional(
         Number(0, 5000, remedy=MEGAWATTS), "Signed with the supplier or landlord.", "MW",
-        default=-1.0, shown="as `connected_mw`", origin="the least that it can be", later="report",
+        default=-1.0, shown="as `connected_mw`", origin="the least that it can be",
     )  # fmt: skip
     reserved_mw: float = optional(
         Number(0, 5000, remedy=MEGAWATTS), "Secured, signed or not.", "MW", default=-1.0,
-        shown="as `contracted_mw`", origin="the least that it can be", later="report",
+        shown="as `contracted_mw`", origin="the least that it can be",
     )  # fmt: skip
 
 

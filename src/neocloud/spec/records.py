@@ -93,7 +93,7 @@ class Model:
     )  # fmt: skip
     lab: str = optional(
         Text(100), "Who made it.", default="", shown="what stands before the slash of `config`",
-        origin="names of models begin with their maker's", later="stress",
+        origin="names of models begin with their maker's",
     )  # fmt: skip
 
 
@@ -137,17 +137,17 @@ class Tenant:
     )  # fmt: skip
     credit: str = optional(
         Choice(CREDITS), "Its credit rating.",
-        default="unrated", origin="nothing is known unless given", later="stress",
+        default="unrated", origin="nothing is known unless given",
     )  # fmt: skip
     kind: str = optional(
         Choice(("lab", "hyperscaler", "enterprise", "startup", "reseller", "public", "other")),
         "What it is: `lab` makes models of its own.", default="other",
-        origin="nothing is known unless given", later="stress",
+        origin="nothing is known unless given",
     )  # fmt: skip
     lab: str = optional(
         Text(100), "Who makes the models that its accelerators train and serve.", default="",
         shown="the maker of the contract's `model`; its own name where it is a `lab`",
-        origin="assumption", later="stress",
+        origin="assumption",
     )  # fmt: skip
     currency: str = optional(
         Currency(), "Currency of its invoices.", default="", shown="the cloud's",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import date
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from neocloud.finance.arithmetic import Array, Exact, Paths
 from neocloud.finance.model import run
-from neocloud.finance.records import Asset, Inputs
+from neocloud.finance.records import Asset, Flow, Inputs
 from neocloud.finance.shocks import NONE, Shocks
 from neocloud.finance.stress.combine import combined, stacked
 from neocloud.finance.stress.comparing import (
@@ -35,7 +36,7 @@ from neocloud.finance.stress.scenarios import (
 )
 from neocloud.finance.stress.turning import dscr_at
 
-from .cases import flat, money, simple, ten_contracts
+from .cases import FIRST, flat, money, simple, ten_contracts
 
 TEN = ten_contracts()
 
@@ -227,3 +228,18 @@ def test_readings_of_many_paths_are_those_of_each():
         one = readings_by_paths(TEN, stacked([shock], 72), 1)
         assert both.equity_irr[case] == pytest.approx(one.equity_irr[0], rel=1e-9)
         assert both.min_llcr[case] == pytest.approx(one.min_llcr[0], rel=1e-12)
+
+
+def test_fees_on_what_was_never_drawn_are_no_service_to_cover():
+    """Drawn on the first day it has a cover; shut out, all that is ever due are fees."""
+    (loan,) = simple().facilities
+    late = replace(
+        loan, kind="delayed_draw", draws=(Flow(day=FIRST, amount=money(600)),),
+        commitment_fee=Fraction(1, 100), available_until=date(2027, 12, 31),
+    )  # fmt: skip
+    inputs = simple(facilities=(late,))
+    assert exact_readings(inputs).min_dscr[0] > 0
+    shut = scenario_of("refinancing-shut").shocks(inputs)
+    assert any(run(inputs, Exact(), shut).facility("loan").fee_paid)
+    assert np.isnan(exact_readings(inputs, shut).min_dscr[0])
+    assert np.isnan(readings_by_paths(inputs, stacked([shut], 12), 1).min_dscr[0])

@@ -18,6 +18,8 @@ from neocloud.finance.measures.cover import (
     leverage,
     loan_life_cover,
     loan_to_value,
+    only,
+    owed,
 )
 from neocloud.finance.measures.ratios import Ratio, first_month, lowest
 from neocloud.finance.outcome import FacilityLines, Outcome
@@ -141,12 +143,7 @@ def _test(
 ) -> CovenantTest:
     measure, least, level = demand
     lines = outcome.facility(facility.key)
-    owed = [
-        # A loan's last payment is still tested, when nothing is owed after it.
-        a.most(opening, closing) > a.money(PICO)
-        for opening, closing in zip(lines.opening, lines.closing, strict=True)
-    ]
-    tested = tuple(_only(value, owes) for value, owes in zip(values, owed, strict=True))
+    tested = tuple(only(value, owes) for value, owes in zip(values, owed(a, lines), strict=True))
     headroom = tuple(_headroom(a, value, level, least) for value in tested)
     breached = tuple(False if room is None else room < -float(TOLERANCE) for room in headroom)
     return CovenantTest(
@@ -160,12 +157,6 @@ def _test(
         first_breach=first_month(outcome.months.count, lambda month: breached[month]),
         tightest=lowest(headroom),
     )
-
-
-def _only(value: Ratio, owes: Condition) -> Ratio:
-    if isinstance(owes, np.ndarray):
-        return np.where(owes, np.nan if value is None else value, np.nan)
-    return value if owes else None
 
 
 def _headroom(a: Arithmetic, value: Ratio, level: Fraction, least: bool) -> Ratio:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from neocloud.finance.arithmetic import Arithmetic, Index, Value
+from neocloud.finance.arithmetic import Arithmetic, Condition, Index, Value
 from neocloud.finance.measures.ratios import (
     NOTHING,
     Ratio,
@@ -21,6 +21,7 @@ from neocloud.finance.measures.ratios import (
 )
 from neocloud.finance.outcome import Cfads, FacilityLines, Line, Outcome
 from neocloud.finance.records import Inputs
+from neocloud.units.money import PICO
 
 Definition: TypeAlias = Literal["received", "credited", "ignored"]
 
@@ -77,12 +78,32 @@ def dscr_trailing(
     """DSCR over the last twelve months, in each month that ends a payment period.
 
     Within the first twelve months of service the window is the payment periods that began since.
+    Where nothing is owed in the month there is none: fees alone, or what was paid back early, make
+    no service that cash could cover well or badly.
     """
     cfads = cfads_of(lines.cfads, definition)
     return tuple(
-        _cover(a, lines, cfads, month, months) if due else _none(a)
-        for month, due in enumerate(lines.due)
+        only(_cover(a, lines, cfads, month, months), owes) if due else _none(a)
+        for month, (due, owes) in enumerate(zip(lines.due, owed(a, lines), strict=True))
     )
+
+
+def owed(a: Arithmetic, lines: FacilityLines) -> tuple[Condition, ...]:
+    """Whether more than one unit of currency is owed at the start or the end of each month.
+
+    So the month of the last payment counts, after which nothing is owed.
+    """
+    return tuple(
+        a.most(opening, closing) > a.money(PICO)
+        for opening, closing in zip(lines.opening, lines.closing, strict=True)
+    )
+
+
+def only(value: Ratio, where: Condition) -> Ratio:
+    """A ratio where a condition holds; else none."""
+    if isinstance(where, np.ndarray):
+        return np.where(where, np.nan if value is None else value, np.nan)
+    return value if where else None
 
 
 def _cover(a: Arithmetic, lines: FacilityLines, cfads: Line, month: int, window: int) -> Ratio:
