@@ -20,6 +20,7 @@ from neocloud.books.invoices import (
     NotClosableError,
     credit_invoice,
     issued_to,
+    preview,
 )
 from neocloud.books.prices import PriceBook, price_version
 from neocloud.books.rating import rate
@@ -85,6 +86,9 @@ def test_a_month_of_emulated_use_alone_is_passed_over_and_late_real_use_is_not_l
     assert shop.close("2026-10").kind is Kind.SPECIMEN
     december = shop.close("2026-12")
     assert (december.number, december.total) == ("SHOP-000002", 5)
+    span = parse_period("2026-11")
+    notes = preview(shop.office, "acme", span, span.end_ns).notes
+    assert "charged with the month that is closed next" in " ".join(notes)
     shop.source.events.append(usage("2026-11-04", 5))  # real use of a month that was passed over
     january = shop.close("2027-01")
     (late,) = [line for line in january.lines if line.group == "corrections"]

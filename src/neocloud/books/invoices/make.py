@@ -43,6 +43,10 @@ _TOO_LATE = (
     "A later month of the tenant is closed, and months are closed in their order: this is what was "
     "used, and no invoice will bill it."
 )
+_PASSED_OVER = (
+    "The month was passed over, for it held emulated use alone. Real use that came late to it is "
+    "charged with the month that is closed next."
+)
 
 
 def preview(office: Office, tenant: str, period: Period, now_ns: int) -> Invoice:
@@ -59,9 +63,10 @@ def preview(office: Office, tenant: str, period: Period, now_ns: int) -> Invoice
     month = month_of(period)
     if month is None:
         return _of_use_alone(office, tenant, period, _USE_ALONE)
-    closed = () if office.books is None else office.books.closed(tenant)
+    closed = () if office.books is None else tuple(office.books.closed(tenant))
     if any(each.start_ns > period.start_ns for each in closed):
-        return _of_use_alone(office, tenant, period, _TOO_LATE)
+        passed = any(each.start_ns < period.start_ns for each in closed)
+        return _of_use_alone(office, tenant, period, _PASSED_OVER if passed else _TOO_LATE)
     made = made_of(office, tenant, assess(office, tenant, month), now_ns)
     if made.kind is Kind.SPECIMEN or now_ns >= period.end_ns:
         return made
