@@ -252,9 +252,22 @@ def test_a_facility_without_collateral_or_demands_says_so():
     pack = pack_of(case(facilities=(replace(DEBT, collateral=()),)))
     assert pack.certificate.complies
     assert pack.certificate.note == "The facility demands nothing."
-    assert pack.base.note == "The facility names no collateral."
+    assert pack.base.note.startswith("The facility names no collateral")
     assert pack.base.loan_to_value is None
-    assert "names no collateral" in pack_text(pack)
+    text = pack_text(pack)
+    assert "names no collateral" in text
+    assert "nothing to comply with" in text
+    assert "availability" not in text
+
+
+def test_what_no_collateral_limits_can_be_drawn_up_to_the_commitment():
+    facility = replace(DEBT, kind="revolver", collateral=(), commitment=money(70_000_000),
+                       opening=money(30_000_000), maturity=date(2040, 1, 1),
+                       available_until=None, draws=())  # fmt: skip
+    base = pack_of(case(facilities=(facility,))).base
+    assert base.drawn + base.undrawn == 70_000_000
+    assert base.undrawn > 0
+    assert base.can_be_drawn == base.availability == base.undrawn
 
 
 def test_unknown_names_are_refused():

@@ -34,8 +34,8 @@ def borrowing_base(
         for other in inputs.facilities
         if other.key != facility.key and set(other.collateral) & set(facility.collateral)
     )
-    availability = base - drawn - others
     undrawn = _undrawn(inputs, outcome, facility, month)
+    availability = base - drawn - others if facility.collateral else undrawn
     return BorrowingBase(
         lines=tuple(row[0] for row in rows),
         value=amount(value),
@@ -47,7 +47,9 @@ def borrowing_base(
         undrawn=amount(undrawn),
         can_be_drawn=amount(max(0, min(availability, undrawn))),
         loan_to_value=ratio(Fraction(drawn + others, value)) if value else None,
-        note="" if collateral else "The facility names no collateral.",
+        note=""
+        if collateral
+        else "The facility names no collateral, so no borrowing base limits it.",
     )
 
 

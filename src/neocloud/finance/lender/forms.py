@@ -16,13 +16,15 @@ def pack_text(pack: LenderPack) -> str:
     """Certificate, borrowing base and tape as tables."""
     base, currency = pack.base, pack.currency
     lines = [f"{pack.cloud}: {pack.facility}, end of {pack.month}, {currency}", ""]
-    lines.append("Compliance: " + ("complies" if pack.certificate.complies else "BREACH"))
+    demanded = "complies" if pack.certificate.complies else "BREACH"
+    lines.append(f"Compliance: {demanded if pack.certificate.lines else 'nothing to comply with'}")
     lines += _table(
         ("covenant", "demand", "value", "headroom", "result", "first missed"),
         [_certificate_row(line) for line in pack.certificate.lines],
         pack.certificate.note,
     )
-    lines += ["", *(f"{line.measure}: {line.definition}" for line in pack.certificate.lines)]
+    if pack.certificate.lines:
+        lines += ["", *(f"{line.measure}: {line.definition}" for line in pack.certificate.lines)]
     lines += ["", "Borrowing base"]
     lines += _table(
         ("asset", "credit", "age", "value", "eligible", "rate", "available", ""),
@@ -33,13 +35,16 @@ def pack_text(pack: LenderPack) -> str:
         ("base", base.base), ("drawn", base.drawn), ("drawn by others", base.drawn_by_others),
         ("availability", base.availability), ("can be drawn", base.can_be_drawn),
     )  # fmt: skip
-    lines += [f"  {name:16}{value:>24,.2f}" for name, value in sums]
-    lines += ["", "Collateral"]
-    lines += _table(
-        ("asset", "kind", "site", "in service", "cost", "book", "appraised", "held", "customers"),
-        [_tape_row(line) for line in pack.tape],
-        base.note,
-    )
+    shown = sums if pack.tape else (sums[1], sums[4])
+    lines += [f"  {name:16}{value:>24,.2f}" for name, value in shown]
+    if pack.tape:
+        lines += ["", "Collateral"]
+        lines += _table(
+            ("asset", "kind", "site", "in service", "cost", "book", "appraised", "held",
+             "customers"),
+            [_tape_row(line) for line in pack.tape],
+            "",
+        )  # fmt: skip
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

@@ -156,7 +156,8 @@ class BorrowingBase(msgspec.Struct, frozen=True, kw_only=True):
         base: what may be lent on it.
         drawn: owed by this facility.
         drawn_by_others: owed by facilities that any of the same assets secure.
-        availability: base less both; negative where too much is lent.
+        availability: base less both; negative where too much is lent. Without collateral no base
+            limits it: what is undrawn.
         undrawn: what of the commitment may still be drawn by its terms, whatever the base.
         can_be_drawn: the smaller of the two, not below 0.
         loan_to_value: what is owed on these assets over their appraised value; None without value.
