@@ -122,7 +122,7 @@ def test_what_cannot_be_backed_up_is_told_and_leaves_nothing_behind(tmp_path):
         backup(place, tmp_path)
     with pytest.raises(LedgerError, match="no ledger at"):
         backup(place_in(tmp_path, "none.db"), tmp_path / "copy")
-    with pytest.raises(LedgerError, match="pg_dump --schema=neocloud"):
+    with pytest.raises(LedgerError, match="pg_dump --schema=neocloud --schema=neocloud_books"):
         backup(ledger_place("postgresql://owner:s3cret@h/x", tmp_path), tmp_path / "copy")
     (tmp_path / "ledger.db.keys").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     with pytest.raises(LedgerError, match=r"ledger\.db\.keys"):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import click
 import msgspec
 
+from neocloud.books.accounts import BooksContents, BooksError, open_books
 from neocloud.cli.backfill import backfill_verb
 from neocloud.cli.cloud_file import open_cloud
 from neocloud.cli.correct import correct_verb
@@ -89,7 +92,7 @@ def backup_verb(
 ) -> None:
     """Copy CLOUD_FILE's ledger, while gateways write, into a folder from which they can go on.
 
-    Of a ledger in PostgreSQL, pg_dump makes the copy.
+    Of a ledger in PostgreSQL, pg_dump makes the copy: --schema=neocloud --schema=neocloud_books.
     """
     with ledger_failures():
         copy, held = backup(_place(cloud_file, ledger, segments, "backup"), folder)
@@ -171,23 +174,43 @@ def compact_verb(cloud_file: Path | None, ledger: str | None, segments: Path | N
 def migrate_verb(
     cloud_file: Path | None, ledger: str | None, segments: Path | None, target: str
 ) -> None:
-    """Copy events and keys of CLOUD_FILE's ledger into another one, and compare both by hash.
+    """Copy events, keys and books of CLOUD_FILE's ledger into another one; compare both by hash.
 
-    The source stays as it is. A run that was broken off goes on where it was. Stop the gateways
+    The books, with closed months, documents and their numbers, are copied whole or not at all. The
+    source stays as it is. A run that was broken off goes on where it was. Stop the gateways
     first; what they add afterwards another run brings.
     """
     with ledger_failures():
         source = _place(cloud_file, ledger, segments, "migrate")
         into = ledger_named(target, None)
         done = migrate(source, into, _progress)
+        books = _copy_books(source, into)
     resumed = f", {done.resumed:,} of them by an earlier run" if done.resumed else ""
     click.echo(f"{into.name}: {_counted(done.contents)}{resumed}, {counted(done.keys, 'key')}.")
     click.echo(f"Both hold the same: sha256 {done.contents.sha256}")
+    if books is not None:
+        click.echo(
+            f"Books: {counted(books.documents, 'document')}, {books.closed:,} closed periods, "
+            f"{counted(books.postings, 'posting')}, {counted(books.versions, 'price version')}. "
+            f"Both hold the same: sha256 {books.sha256}"
+        )
     if done.open_requests:
         click.echo(
             f"{_open(done.open_requests)} and not copied: let a gateway start and stop on the "
             "first ledger, which closes what is open, and run this again."
         )
+
+
+def _copy_books(source: LedgerPlace, into: LedgerPlace) -> BooksContents | None:
+    """Copy the books of a ledger; None where it has none."""
+    try:
+        with closing(open_books(source)) as books, closing(open_books(into)) as target:
+            return books.copy_to(target, time.time_ns()) if books.begun() else None
+    except BooksError as error:
+        raise Failure(
+            f"{into.name} has the events and keys, but not the books of {source.name}, so let no "
+            f"gateway use it yet: {error}."
+        ) from None
 
 
 def _progress(done: int, of: int) -> None:

@@ -46,8 +46,9 @@ def backup(place: LedgerPlace, folder: Path) -> tuple[LedgerPlace, Contents]:
     path = place.path
     if path is None:
         raise LedgerError(
-            f"{place.name} has tools of its own for this: pg_dump --schema=neocloud; what this "
-            f"machine has not shipped to it lies in {place.segments}"
+            f"{place.name} has tools of its own for this: pg_dump --schema=neocloud "
+            "--schema=neocloud_books has events, keys and books; what this machine has not shipped "
+            f"to it lies in {place.segments}"
         )
     RecordReader(place)
     if folder.exists():

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from neocloud.books.accounts.copying import copy_all
 from neocloud.books.accounts.records import (
     Account,
     Balance,
@@ -20,7 +21,12 @@ from neocloud.books.accounts.records import (
 )
 from neocloud.books.accounts.seal import Seal
 from neocloud.books.accounts.sql import Sql
-from neocloud.books.accounts.store import ConflictError, HoldOverError, OverdraftError
+from neocloud.books.accounts.store import (
+    BooksContents,
+    ConflictError,
+    HoldOverError,
+    OverdraftError,
+)
 from neocloud.books.accounts.tables import (
     DOCUMENT,
     POSTING,
@@ -46,6 +52,10 @@ class SqlChange:
         self._connection = connection
         self._now_ns = now_ns
         self._end_holds()
+
+    def take_over(self, source: Sql) -> BooksContents:
+        """Copy all that other books hold, see `copy_all`."""
+        return copy_all(source, self._connection)
 
     def open_account(self, account: Account) -> None:
         """See `Change`."""

@@ -147,6 +147,22 @@ class SqlBooks(ABC):
         with self._moment() as connection:
             return contents_of(connection)
 
+    def copy_to(self, target: SqlBooks, now_ns: int) -> BooksContents:
+        """Copy all of these books into others in one change, and compare both by hash.
+
+        Args:
+            target: without books, or with some of these and no others.
+            now_ns: when it happens.
+
+        Returns:
+            What both hold then.
+
+        Raises:
+            BooksError: there are no books here, or the target holds others; it stays as it is.
+        """
+        with self._moment() as connection, target.change(now_ns) as change:
+            return change.take_over(connection)
+
     def check(self) -> tuple[str, ...]:
         """See `Books`."""
         with self._moment() as connection:
