@@ -69,9 +69,23 @@ def record(
         with closing(open_books(place)) as books:
             if not books.begun():
                 raise Failure(f"{place.name} has no books: nothing was invoiced yet.")
-            new = record_payment(books, payment, format_utc(now_ns)[:10], now_ns)
+            today = format_utc(now_ns)[:10]
+            new = record_payment(books, payment, today, now_ns)
+            found = receivables(books, cloud.name, today, tenant)
     what = f"payment {payment_id} of {tenant}"
     click.echo(f"{what} is booked." if new else f"{what} was booked already; nothing was changed.")
+    click.echo(_use_of(found, payment_id))
+
+
+def _use_of(found: Receivables, payment_id: str) -> str:
+    """What a payment pays, and what of it is left, in a sentence."""
+    (payment,) = (each for each in found.payments if each.id == payment_id)
+    paid = [a for a in found.allotments if a.is_payment and a.source == payment_id]
+    left = payment.amount - sum((a.amount for a in paid), Decimal(0))
+    said = [f"{a.amount:,} {payment.currency} pays {a.invoice}" for a in paid]
+    if left or not paid:
+        said.append(f"{left:,} {payment.currency} stays on account")
+    return "; ".join(said) + "."
 
 
 @command.command(name="list")

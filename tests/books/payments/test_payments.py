@@ -233,8 +233,10 @@ def test_the_verb_books_and_lists(tmp_path, monkeypatch):
     assert run(*asked) == "Nothing was invoiced or paid by 2026-01-31.\n"
     closing = ["cloud.yaml", "--tenant", "acme", "--period", "2026-01", "--close"]
     assert CliRunner().invoke(invoice, closing).exit_code == 0
-    assert run(*booking) == "payment REF/1 of acme is booked.\n"
-    assert run(*booking).endswith("was booked already; nothing was changed.\n")
+    assert run(*booking) == "payment REF/1 of acme is booked.\n30.00 USD pays SHOP-000001.\n"
+    assert run(*booking).endswith(
+        "was booked already; nothing was changed.\n30.00 USD pays SHOP-000001.\n"
+    )
     with pytest.raises(Failure, match="does not change"):
         run(*booking[:5], "31", *booking[6:])
     with pytest.raises(Failure, match="--amount: 'much' is not a number"):
@@ -249,3 +251,7 @@ def test_the_verb_books_and_lists(tmp_path, monkeypatch):
     found = json.loads(run("list", "cloud.yaml", "--json", "--tenant", "acme"))
     jsonschema.validate(found, json.loads(SCHEMA.read_text()))
     assert found["ages"][0]["balance"] == "100.00"
+    more = run(*booking[:5], "130", *booking[6:-1], "REF/2").splitlines()[1]
+    assert more == "100.00 USD pays SHOP-000001; 30.00 USD stays on account."
+    last = run(*booking[:5], "5", *booking[6:-1], "REF/3").splitlines()[1]
+    assert last == "5.00 USD stays on account."

@@ -259,6 +259,11 @@ def test_a_rated_line_of_another_quantity_is_told_by_line_and_document(made):
     assert [(d.level, d.tokens, d.amount) for d in found if d.level is Level.LINES] == [
         ("lines", 7, Decimal(7 * line["unit_pico"]).scaleb(-12))
     ]
+    (told,) = [d.text for d in found if d.level is Level.LINES]
+    money = f"{Decimal(7 * line['unit_pico']).scaleb(-12):,f} {line['currency']}"
+    assert told.endswith(
+        f": 7 tokens more and {money} more were billed than the ledger asks for"
+    ), told
     (paper,) = [d for d in found if d.level is Level.DOCUMENTS]
     assert paper.tokens == -7
     assert paper.subject.startswith("SHOP-000004/line/")

@@ -72,7 +72,25 @@ def test_tokens_are_those_of_the_ledger_and_cost_what_their_price_says(made, tab
     assert sum(r["quantity"] for r in rows) == sum(
         e.input_tokens + e.output_tokens for e in made.source.events if not e.emulated
     )
-    assert all(r["quantity"] * r["unit_price"] == r["amount"] for r in rows)
+    assert all(r["quantity"] * r["unit_price"] == r["amount"] * 10**6 for r in rows)
+    assert {(r["price_unit"], r["unit"]) for r in rows} == {("million tokens", "token")}
+
+
+def test_a_unit_price_means_the_same_in_lines_and_rated_lines(tables):
+    found = {
+        name: {
+            (r["document"], r["model"], r["meter"], r["accelerator"], r["contract"], r["tier"],
+             r["price_version"], r["unit_price"], r["price_unit"])
+            for r in tables[name].to_pylist()
+            if r["meter"] and r.get("billed", True)
+        }
+        for name in ("rated-lines", "document-lines")
+    }  # fmt: skip
+    issued = {row[0] for row in found["document-lines"]}
+    rated = {row for row in found["rated-lines"] if row[0] in issued}
+    invoices = {row for row in found["document-lines"] if row[0].startswith("invoice/")}
+    assert invoices == {row for row in rated if row[0].startswith("invoice/")}
+    assert {row[-1] for row in invoices} == {"million tokens", "accelerator-hour"}
 
 
 def test_csv_says_the_same(made, tables, tmp_path):
@@ -122,6 +140,7 @@ def test_the_verb_writes_a_file_each(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(command, ["cloud.yaml", "--out", "out"])
     assert isinstance(done.exception, Failure)
+    assert not (tmp_path / "out").exists()
     closing = ["cloud.yaml", "--tenant", "acme", "--period", "2026-01", "--close"]
     assert CliRunner().invoke(invoice, closing).exit_code == 0
     done = CliRunner().invoke(command, ["cloud.yaml", "--out", "out"])

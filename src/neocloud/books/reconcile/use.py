@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from neocloud.books.accounts import Document, Seal, SealedEvent, seal_difference
 from neocloud.books.invoices import difference
@@ -235,19 +236,25 @@ def _held(rated: RatedMonth, sealed: Seal) -> Iterator[Difference]:
             )
 
 
+def _than(apart: int | Decimal) -> str:
+    return "more" if apart >= 0 else "less"
+
+
 def _line(line: RatedLine, *, explained: bool) -> Difference:
     """A line of what is not billed as it should be; quantities and amounts are should less has."""
     kind = line.meter.value.replace("_", " ")
+    much = abs(line.quantity)
     quantity = (
-        f"{-line.quantity:+,} tokens"
-        if line.meter.is_tokens
-        else f"{-line.quantity / HOUR_NS:+,.6f} hours"
+        f"{much:,} tokens" if line.meter.is_tokens else f"{much / HOUR_NS:,.6f} accelerator-hours"
     )
     more = [line.status, *line.adjustments]
     more += [f"contract {line.contract}"] if line.contract else []
     more += [f"tier {line.tier + 1}"] if line.tier else []
     name = ", ".join(filter(None, [line.model or line.accelerator, kind, *more]))
     amount = exact(-line.pico)
+    and_money = f"{quantity} {_than(-line.quantity)}"
+    if amount:
+        and_money += f" and {abs(amount):,f} {line.currency} {_than(amount)}"
     end = "; the next invoice corrects it" if explained else ""
     return Difference(
         level=Level.LINES,
@@ -256,8 +263,8 @@ def _line(line: RatedLine, *, explained: bool) -> Difference:
         subject=name,
         tenant=line.tenant,
         month=line.month,
-        text=f"rated line of {line.tenant}, {line.month}, {name}: billed is {quantity} and "
-        f"{amount:+,f} {line.currency} beside the ledger{end}",
+        text=f"rated line of {line.tenant}, {line.month}, {name}: {and_money} "
+        f"were billed than the ledger asks for{end}",
         tokens=-line.quantity if line.meter.is_tokens else 0,
         currency=line.currency,
         amount=amount,

@@ -18,6 +18,8 @@ from neocloud.books.payments import Payment
 from neocloud.units import Period, format_utc
 
 SCHEMA = "neocloud.books-rows/1"
+_PRICED = {"token": "million tokens", "accelerator-hour": "accelerator-hour"}
+"""What a price is for, by the unit of the quantity on a document: the same in all tables."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,7 +94,8 @@ def _lines(selection: Selection) -> Iterator[tuple[Any, ...]]:
                     line.group.value, line.text, line.month, line.model, line.meter,
                     line.accelerator, line.contract, line.charge.value if line.charge else "",
                     ", ".join(line.adjustments), line.tier, line.price_version, line.quantity,
-                    line.unit, line.unit_price, line.price_currency, line.exact, body.currency,
+                    line.unit, line.unit_price, _PRICED.get(line.unit), line.price_currency,
+                    line.exact, body.currency,
                     line.amount, line.residue,
                 )  # fmt: skip
 
@@ -105,7 +108,9 @@ def _rated(selection: Selection) -> Iterator[tuple[Any, ...]]:
                 line.accelerator, line.month, line.status, line.billed, line.contract,
                 ", ".join(line.adjustments), line.tier, line.version,
                 _moment(line.since_ns) if line.since_ns else None, line.currency,
-                exact(line.unit_pico), line.quantity, exact(line.pico),
+                exact(line.unit_pico * (10**6 if line.meter.is_tokens else 1)),
+                _PRICED["token" if line.meter.is_tokens else "accelerator-hour"], line.quantity,
+                "token" if line.meter.is_tokens else "accelerator-nanosecond", exact(line.pico),
             )  # fmt: skip
 
 
@@ -153,7 +158,7 @@ TABLES = (
         columns=_columns(
             "document number tenant line:whole group text month model meter accelerator contract "
             "charge adjustments tier:whole price_version quantity:exact unit unit_price:exact "
-            "price_currency exact:exact currency amount:exact residue:exact"
+            "price_unit price_currency exact:exact currency amount:exact residue:exact"
         ),
         rows=_lines,
     ),
@@ -162,7 +167,7 @@ TABLES = (
         columns=_columns(
             "document number line:whole tenant meter model accelerator month status billed:truth "
             "contract adjustments tier:whole price_version since:moment currency unit_price:exact "
-            "quantity:whole amount:exact"
+            "price_unit quantity:whole unit amount:exact"
         ),
         rows=_rated,
     ),

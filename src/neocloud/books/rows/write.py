@@ -6,6 +6,7 @@ import csv
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -45,6 +46,7 @@ def write_rows(selection: Selection, form: str, folder: Path) -> tuple[WrittenTa
         BooksError: the books cannot be read.
         OSError: the folder or a file cannot be written; then no file has its name.
     """
+    fresh = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
     made: list[tuple[Path, WrittenTable]] = []
@@ -64,6 +66,9 @@ def write_rows(selection: Selection, form: str, folder: Path) -> tuple[WrittenTa
     finally:
         for part, _ in made:
             part.unlink(missing_ok=True)
+        if fresh:
+            with suppress(OSError):  # it is kept where something is in it
+                folder.rmdir()
     return tuple(written for _, written in made)
 
 
