@@ -103,6 +103,20 @@ def test_who_takes_or_pays_does_not_pay_less_for_using_less():
     assert revenue == pytest.approx(1200 * 0.6), "20 points of 50 are two fifths"
 
 
+def test_no_more_than_all_of_a_contract_is_used():
+    """Half as much again of 90 of 100 is 100; of 60 it is 90."""
+    inputs = simple()
+    half_more = Shocks(utilisation=(Fraction(3, 2),) * 12)
+    for earned, most in ((90, 100), (60, 90)):
+        known = replace(
+            inputs.contracts[0], earned=flat(earned, 12), committed=flat(0, 12), price=flat(2, 12)
+        )
+        changed = replace(inputs, contracts=(known,))
+        assert exact_readings(changed, half_more).revenue[0] == pytest.approx(12 * most)
+        paths = Shocks(utilisation=(np.full(1, 1.5),) * 12)
+        assert readings_by_paths(changed, paths, 1).revenue[0] == pytest.approx(12 * most)
+
+
 def test_curtailment_takes_from_what_is_committed_too():
     assert of("curtailment").min_dscr == pytest.approx((90 - 40) / 50)
 

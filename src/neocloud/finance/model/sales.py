@@ -29,11 +29,20 @@ class Sold:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """A contract's series that no path changes: remaining value, value at the market's price."""
+    """A contract's series that no path changes.
+
+    Attributes:
+        contract: whose.
+        remaining: what is still to be earned.
+        market: value of its hours at the market's price; empty where that is not known.
+        whole: what all of its hours would earn; empty where it has none.
+        fee: share of what remains that is paid by who leaves.
+    """
 
     contract: Contract
     remaining: tuple[int, ...]
     market: tuple[int, ...]
+    whole: tuple[int, ...]
     fee: Rate
 
 
@@ -59,7 +68,7 @@ def sold(setting: Setting, contract: Contract) -> Sold:
             fee = a.positive(setting.scaled(value, terms.fee, weight, lost) - forfeited)
             liability = liability - forfeited
             alive_before = alive
-        revenue, released = _delivered(setting, contract, month, index, (weight, alive))
+        revenue, released = _delivered(setting, terms, month, index, (weight, alive))
         released = a.least(a.least(released, liability), revenue)
         liability = liability - released
         relet = _relet(setting, terms, month, index, (weight, alive))
@@ -90,25 +99,36 @@ def _terms(setting: Setting, contract: Contract) -> _Terms:
         contract=contract,
         remaining=tuple(accumulate(reversed(contract.earned)))[::-1],
         market=market,
+        whole=_whole(contract),
         fee=a.rate(share) * a.rate(setting.shocks.fee_collected),
     )
 
 
+def _whole(contract: Contract) -> tuple[int, ...]:
+    if not contract.price or not any(contract.hours):
+        return ()
+    pairs = zip(contract.price, contract.hours, contract.earned, strict=True)
+    # A price that changes within a month is its last here: what is earned is the least of it.
+    return tuple(max(earned, Exact().times(price, hours)) for price, hours, earned in pairs)
+
+
 def _delivered(
     setting: Setting,
-    contract: Contract,
+    terms: _Terms,
     month: int,
     index: Index,
     parts: tuple[Rate | None, Rate | None],
 ) -> tuple[Value, Value]:
     """Revenue and the prepayment that it would be credited with."""
     a = setting.a
-    shocks = setting.shocks
+    shocks, contract = setting.shocks, terms.contract
     delivered = setting.factor(shocks.delivered, month)
     used = setting.factor(shocks.utilisation, month)
     earned = a.at(contract.earned, index)
     if used is not None:
         earned = a.most(a.at(contract.committed, index), a.times(earned, used))
+        if terms.whole:
+            earned = a.least(earned, a.at(terms.whole, index))
     revenue = setting.scaled(earned, *parts, delivered)
     released = setting.scaled(a.at(contract.released, index), *parts, delivered)
     return revenue, released
