@@ -78,6 +78,8 @@ CASES = [
      "nodes secures loan and second: it counts twice"),
     ("E112", DEBT.format(f"{TERM}, outstanding: §5").replace("2025-06-01", "2026-06-01"),
      "is owed on 2026-01-01, before its start on 2026-06-01"),
+    ("E112", DEBT.format(f"{TERM}, outstanding: §5").replace("2030-01-01", "2026-01-01"),
+     "loan is owed on 2026-01-01, but matured on 2026-01-01"),
     ("E112", DEBT.format(f"{TERM}, maturity: §2025-06-01").replace(" maturity: 2030-01-01,", ""),
      "the maturity 2025-06-01 is not after 2025-06-01"),
     ("E106", DEBT.format("kind: delayed_draw, commitment: 5").replace("- {", "- §{"),

@@ -233,6 +233,9 @@ def _finance(values: Values, node: Node, path: str, reader: Reader) -> None:  # 
         elif facility.start > start:
             message = f"{facility.key} is owed on {start}, before its start on {facility.start}"
             reader.problem(place, "E112", message, "Leave it out, or change one of the two days.")
+        elif facility.maturity <= start:
+            message = f"{facility.key} is owed on {start}, but matured on {facility.maturity}"
+            reader.problem(place, "E112", message, "Leave it out, or change one of the two days.")
 
 
 def _each_once(businesses: Sequence[Merchant], node: Node, reader: Reader) -> None:

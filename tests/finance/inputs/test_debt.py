@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from fractions import Fraction
 
@@ -96,6 +97,15 @@ def test_what_was_drawn_before_and_what_is_still_drawn(
 ) -> None:
     found = facility(company(debt(f"{terms}, commitment: 500")), "loan")
     assert (found.opening, found.draws, found.commitment) == (opening, draws, money(500))
+
+
+def test_what_matured_before_the_first_month_is_owed_no_more() -> None:
+    text = debt("kind: term_loan, start: 2027-01-15, commitment: 500")
+    days = re.findall(r"maturity: ([0-9-]+)", text)
+    assert facility(company(text), "loan").opening == money(500)
+    for day in ("2027-12-31", "2028-01-01"):
+        assert facility(company(text.replace(days[0], day)), "loan").opening == 0
+    assert facility(company(text.replace(days[0], "2028-01-02")), "loan").opening == money(500)
 
 
 def test_terms_become_months() -> None:

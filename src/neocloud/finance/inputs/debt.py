@@ -95,7 +95,9 @@ def _draws(ground: Ground, agreed: Agreed) -> tuple[Flow, ...] | None:
 
 
 def _opening(ground: Ground, agreed: Agreed) -> int:
-    """What is owed before the first month."""
+    """What is owed before the first month; what matured by then was paid."""
+    if agreed.maturity <= ground.months.first:
+        return 0
     if agreed.outstanding is not None:
         return ground.pico(agreed.outstanding, agreed.currency)
     if ground.months.index(agreed.start) >= 0 or agreed.kind == "revolver":
