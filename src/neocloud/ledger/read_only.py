@@ -37,7 +37,7 @@ class ReadOnlyFile:
         self.path = path
         self._mark: tuple[int, int, int] | None = None
         if not _is_writable(path):
-            self._mark = self._as_it_is()
+            self._mark = self._alone()
         self.unchanging = self._mark is not None
         self.connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if self.unchanging else ''}",
@@ -51,15 +51,16 @@ class ReadOnlyFile:
         Raises:
             StoreError: someone wrote to a file that was read as one that does not change.
         """
-        if self._mark is not None and self._as_it_is() != self._mark:
+        # A `-wal` that came meanwhile does no harm: the file itself is what was read.
+        if self._mark is not None and _mark_of(self.path) != self._mark:
             raise StoreError(f"{self.path} was written while it was read; run it again")
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""
         self.connection.close()
 
-    def _as_it_is(self) -> tuple[int, int, int] | None:
-        """What tells a file from a later one; None while its `-wal` and `-shm` can be read too."""
+    def _alone(self) -> tuple[int, int, int] | None:
+        """The mark of a file that holds everything; None if its `-wal` and `-shm` are readable."""
         log, shared = (self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))
         if log.exists():
             if shared.exists():
@@ -77,8 +78,13 @@ class ReadOnlyFile:
                     "-wal to a folder where you may write and read it there, or let whoever may "
                     "write it run `neocloud reconcile`, and read it after that"
                 )
-        found = self.path.stat()
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        return _mark_of(self.path)
+
+
+def _mark_of(path: Path) -> tuple[int, int, int]:
+    """What tells a file from one that was written later."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _is_writable(path: Path) -> bool:
