@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from html import escape
 from pathlib import Path
 
 import jsonschema
@@ -56,6 +57,20 @@ def test_the_json_follows_the_schema_and_the_seed():
     other = json.loads(told(*FEW, "--seed", "2", "--json"))
     assert other["monte_carlo"]["tails"] != report["monte_carlo"]["tails"]
     assert other["scenarios"] == report["scenarios"], "scenarios know no chance"
+
+
+def test_a_reconstruction_says_so_on_text_json_and_page(tmp_path: Path):
+    page = tmp_path / "stress.html"
+    said = "A reconstruction, not IREN's own model"
+    text = told("--paths", "0", "--scenario", "glut", "--html", str(page))
+    assert text.startswith(f"RECONSTRUCTION: {said}")
+    assert f"RECONSTRUCTION: {escape(said)}" in page.read_text()
+    report = json.loads(told("--paths", "0", "--scenario", "glut", "--json"))
+    assert report["reconstruction"].startswith(said)
+    own = tmp_path / "cloud.yaml"
+    own.write_text(CLOUD.read_text().replace("# A reconstruction", "# Thoughts", 1))
+    done = run("--paths", "0", "--scenario", "glut", cloud=own)
+    assert done.output.startswith("iren-microsoft: stress over")
 
 
 def test_the_csv_has_a_line_a_case():

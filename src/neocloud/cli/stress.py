@@ -11,7 +11,7 @@ import numpy as np
 from neocloud.cli.cloud_file import open_figures, open_plan, plan_beside
 from neocloud.cli.failure import Failure
 from neocloud.cli.progress import progress_bar
-from neocloud.cli.report_finance import no_ground
+from neocloud.cli.report_finance import no_ground, reconstruction
 from neocloud.finance.inputs import Use, inputs_of, use_of_plan
 from neocloud.finance.stress import (
     NAMES,
@@ -113,6 +113,7 @@ def command(
 
     with progress_bar(show=not quiet and not as_json and not as_csv) as told:
         report = stress_report(inputs, asked, chances, told)
+    report = msgspec.structs.replace(report, reconstruction=reconstruction(cloud_file))
     _write(report, html, picture)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())

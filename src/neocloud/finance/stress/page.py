@@ -47,6 +47,7 @@ def stress_page(report: StressReport) -> str:
     rows = [COLUMNS, *(figure_row(name, figures, size) for name, figures in cases)]
     parts = [
         f"<h1>{title}</h1>",
+        _note(f"RECONSTRUCTION: {report.reconstruction}" if report.reconstruction else ""),
         f'<p class="soft">{span}; money in {escape(unit)}, over all months.</p>',
         "<h2>Scenarios</h2>",
         table_of(rows),

@@ -317,6 +317,7 @@ class StressReport(msgspec.Struct, frozen=True, kw_only=True):
         schema: of this record.
         cloud: name of the cloud.
         currency: of all money.
+        reconstruction: what a file that reconstructs a company says of itself; empty of any other.
         months: of the model, as `2026-01`.
         dscr_facilities: facilities whose DSCR counts.
         base: the base case.
@@ -331,6 +332,7 @@ class StressReport(msgspec.Struct, frozen=True, kw_only=True):
     schema: str = SCHEMA
     cloud: str
     currency: str
+    reconstruction: str = ""
     months: tuple[str, ...]
     dscr_facilities: tuple[str, ...]
     base: Figures

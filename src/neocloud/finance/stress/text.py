@@ -48,7 +48,8 @@ def stress_text(report: StressReport) -> str:
 
 def _head(report: StressReport) -> str:
     span = f"{report.months[0]} to {report.months[-1]}"
-    return f"{report.cloud}: stress over {len(report.months)} months, {span}"
+    marked = f"RECONSTRUCTION: {report.reconstruction}\n\n" if report.reconstruction else ""
+    return f"{marked}{report.cloud}: stress over {len(report.months)} months, {span}"
 
 
 def _covered(report: StressReport) -> str:
