@@ -154,9 +154,10 @@ def lender_part(done: Ran, facility: str | None, month: str | None) -> tuple[Len
 
 
 def first_payment(done: Ran, facility: str) -> str:
-    """The month of a facility's first debt service within the model."""
+    """The month of a facility's first interest or principal: fees alone say nothing of cover."""
     lines = done.outcome.facility(facility)
-    paying = [month for month, paid in enumerate(lines.service) if paid]
+    paid = zip(lines.interest_paid, lines.scheduled, strict=True)
+    paying = [month for month, (interest, principal) in enumerate(paid) if interest or principal]
     return done.outcome.months.labels[paying[0] if paying else 0]
 
 
