@@ -75,7 +75,8 @@ _PICTURES = (".png", ".svg")
 @click.option("--facility", help="Of the lender's packs only this facility's.")
 @click.option(
     "--month",
-    help="Month at whose end the lender's packs stand; that of the first interest or principal unless given.",
+    help="Month at whose end the lender's packs stand; that of the first interest or principal "
+    "unless given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
