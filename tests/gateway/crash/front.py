@@ -16,7 +16,7 @@ from tests.gateway.world import KEY
 
 from neocloud.wire import Address
 
-_RECOVERED = re.compile(r"^(\d+) requests that a crash left open", re.MULTILINE)
+_RECOVERED = re.compile(r"^(\d+) requests? that a crash left open", re.MULTILINE)
 
 
 class Front:
