@@ -289,6 +289,11 @@ CELL: Mapping[str, float | bool] = {
 _AS_HIGHS_HAS_THEM: Mapping[str, float | bool] = {}
 
 
+def _worth(program: Program, values: Numbers, objective: float) -> bool:
+    """Whether values cost what is said of them."""
+    return abs(program.cost_of(values) - objective) <= 1e-6 * max(1.0, abs(objective))
+
+
 def solve(
     program: Program,
     watch: Watch,
@@ -340,6 +345,12 @@ def solve(
     solution = np.array(solver.getSolution().col_value, dtype=np.float64)
     objective = float(info.objective_function_value)
     found = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
+    if start is not None and found and not _worth(program, solution, objective):
+        # HiGHS 1.x at times tells the cost of the best and hands back what it began from.
+        return solve(
+            program, watch, relative_gap=relative_gap, absolute_gap=absolute_gap, seconds=seconds,
+            least_seconds=least_seconds, settings=settings,
+        )  # fmt: skip
     any_whole = any(block.any() for block in program.integer)
     bound = float(info.mip_dual_bound) if any_whole else objective
     return Whole(solution if found else None, objective if found else INFINITY, bound)
