@@ -31,6 +31,8 @@ _SCHEMA = {
     "additionalProperties": False,
 }
 _SHOWN = 200
+_EMPTY_ANSWERS = 4
+"""Answers without a token, of which nothing can be told, until a check counts as failed."""
 _STOP = re.compile(r"[ -~]{1,4}")
 """What an answer is stopped at: printable, so that no cut character hides it."""
 
@@ -150,8 +152,11 @@ class Checker:
 
     async def logprobs(self) -> None:
         """Probabilities of the generated tokens."""
-        answer = await self._said(max_tokens=4, logprobs=True, top_logprobs=2)
-        told = answer.choices[0].logprobs
+        for _ in range(_EMPTY_ANSWERS):
+            answer = await self._said(max_tokens=4, logprobs=True, top_logprobs=2)
+            told = answer.choices[0].logprobs
+            if (told is not None and told.content) or answer.choices[0].message.content:
+                break
         if told is None or not told.content:
             raise CheckFailedError("logprobs brings none")
         # sums of rounded numbers may lie a little above
