@@ -118,7 +118,9 @@ def test_tables_hold_no_more_after_a_thousand_strangers(
             before, objects_before = await count()
             await fresh.send(1200)
             after, objects_after = await count()
-            assert not grown(before, after, by=8), grown(before, after, by=8)
+            # A way to end that was not seen before brings a row of some 17 buckets; one entry for
+            # every thirtieth stranger would show.
+            assert not grown(before, after, by=40), grown(before, after, by=40)
             assert sum(before.values()) > 0
             assert objects_after < objects_before + 300  # less than one for every fourth request
             upstream_requests = upstream.count.totals.requests
