@@ -53,4 +53,4 @@ def _number(value: Fraction | None) -> str:
 def _encoded(value: object) -> object:
     if isinstance(value, Fraction):
         return float(value)
-    raise NotImplementedError(f"no form for {type(value)}")
+    raise TypeError(f"no form for {type(value)}")
